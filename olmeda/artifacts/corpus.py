@@ -1,0 +1,275 @@
+"""Corpus: shards of documents; Attributes: columns about them, kept beside and never inside.
+
+Layout of a Corpus (documents are Dolma's JSON lines)::
+
+    corpus.json                          sources, shards, counts
+    documents/<source>-00000.jsonl.zst   one document a line
+    ledger.parquet, funnel.json          what happened to every document (after data.mix)
+
+Layout of Attributes, aligned with the shards of one corpus row by row::
+
+    attributes.json                      corpus digest, columns and their kinds
+    columns/<source>-00000.parquet       id, then one column per attribute
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from olmeda.artifacts.lineage import check
+from olmeda.base.errors import ArtifactError
+from olmeda.base.files import atomic_write, open_compressed, read_json, read_rows, write_json
+
+
+class Document(msgspec.Struct):
+    """One text with its identity. Offsets into ``text`` are Unicode code points."""
+
+    id: str
+    text: str
+    source: str = ""
+    created: str = ""
+    added: str = ""
+    version: str | None = None
+    metadata: dict[str, Any] = {}
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """A stretch ``[start, end)`` of a document in code points, with a score."""
+
+    start: int
+    end: int
+    score: float
+
+
+class Shard(msgspec.Struct, frozen=True):
+    """One file of documents: name without ending, source, number of documents, UTF-8 bytes."""
+
+    name: str
+    source: str
+    documents: int
+    bytes: int
+
+
+class _Index(msgspec.Struct):
+    shards: list[Shard]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A finished corpus; iteration is lazy and in shard order."""
+
+    path: Path
+    digest: str
+    shards: tuple[Shard, ...]
+
+    @classmethod
+    def open(cls, path: Path) -> Corpus:
+        """Open the corpus at ``path``. Raises ArtifactError if it is unfinished or changed."""
+        record = check(path, "corpus")
+        index = read_json(path / "corpus.json", _Index)
+        return cls(path, record.digest, tuple(index.shards))
+
+    @property
+    def sources(self) -> list[str]:
+        """The names of the sources, in the order they were first written."""
+        return list(dict.fromkeys(s.source for s in self.shards))
+
+    @property
+    def documents(self) -> int:
+        return sum(s.documents for s in self.shards)
+
+    @property
+    def bytes(self) -> int:
+        return sum(s.bytes for s in self.shards)
+
+    def read(self, shard: Shard) -> Iterator[Document]:
+        """The documents of one shard, in order."""
+        return read_rows(self.path / "documents" / f"{shard.name}.jsonl.zst", Document)
+
+    def __iter__(self) -> Iterator[Document]:
+        for shard in self.shards:
+            yield from self.read(shard)
+
+
+class CorpusWriter:
+    """Write documents, grouped by source in order of arrival, into shards of bounded size.
+
+    Use as a context manager; the index is written at the end. Memory is one open shard a source.
+    """
+
+    def __init__(self, folder: Path, shard_bytes: int = 64_000_000, level: int = 3) -> None:
+        self.folder, self.shard_bytes, self.level = folder, shard_bytes, level
+        self._open: dict[str, _OpenShard] = {}
+        self._done: list[Shard] = []
+        self._order: list[str] = []
+        (folder / "documents").mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, document: Document) -> None:
+        """Append one document to the current shard of its source."""
+        shard = self._open.get(document.source)
+        if shard is None:
+            if document.source not in self._order:
+                self._order.append(document.source)
+            number = sum(s.source == document.source for s in self._done)
+            name = f"{document.source}-{number:05d}"
+            file = self.folder / "documents" / f"{name}.jsonl.zst"
+            shard = _OpenShard(name, open_compressed(file, self.level))
+            self._open[document.source] = shard
+        shard.out.write(msgspec.json.encode(document) + b"\n")
+        shard.documents += 1
+        shard.bytes += len(document.text.encode("utf-8", "surrogatepass"))
+        if shard.bytes >= self.shard_bytes:
+            self._close(document.source)
+
+    def _close(self, source: str) -> None:
+        shard = self._open.pop(source)
+        shard.out.close()
+        self._done.append(Shard(shard.name, source, shard.documents, shard.bytes))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        for source in list(self._open):
+            self._close(source)
+        if kind is None:
+            rank = {source: i for i, source in enumerate(self._order)}
+            shards = sorted(self._done, key=lambda s: (rank[s.source], s.name))
+            write_json(self.folder / "corpus.json", _Index(shards))
+
+
+@dataclass
+class _OpenShard:
+    name: str
+    out: IO[bytes]
+    documents: int = 0
+    bytes: int = 0
+
+
+SPANS = pa.list_(
+    pa.struct([("start", pa.int64()), ("end", pa.int64()), ("score", pa.float64())])
+)
+"""The Arrow type of a span column; number columns are float64, text columns are strings."""
+
+
+class _Columns(msgspec.Struct):
+    corpus: str
+    columns: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Columns about the documents of one corpus: ``tagger@version.name`` -> number, text or spans."""
+
+    path: Path
+    corpus_digest: str
+    columns: dict[str, str] = field(hash=False)
+
+    @classmethod
+    def open(cls, path: Path, corpus: Corpus | None = None) -> Attributes:
+        """Open attributes; with ``corpus``, raise ArtifactError if they belong to another one."""
+        check(path, "attributes")
+        index = read_json(path / "attributes.json", _Columns)
+        if corpus is not None and index.corpus != corpus.digest:
+            raise ArtifactError(
+                f"{path}: these attributes belong to another corpus than {corpus.path}; "
+                "tag that corpus"
+            )
+        return cls(path, index.corpus, index.columns)
+
+    def read(self, shard: Shard) -> pa.Table:
+        """The columns of one shard, aligned row by row with its documents. ``id`` comes first."""
+        table = pq.read_table(self.path / "columns" / f"{shard.name}.parquet")
+        if table.num_rows != shard.documents:
+            raise ArtifactError(
+                f"{self.path}: {shard.name} has {table.num_rows} rows for {shard.documents} documents"
+            )
+        return table
+
+
+class AttributesWriter:
+    """Write attribute columns shard by shard; each file is whole or absent."""
+
+    def __init__(self, folder: Path, corpus: Corpus) -> None:
+        self.folder, self.corpus = folder, corpus
+        self._columns: dict[str, str] = {}
+
+    def write(self, shard: Shard, table: pa.Table) -> None:
+        """Write one shard's table: ``id`` and attribute columns (float64, string or SPANS)."""
+        assert table.num_rows == shard.documents, (table.num_rows, shard)
+        for name in table.column_names[1:]:
+            self._columns[name] = _kind(table.schema.field(name).type)
+        with atomic_write(self.folder / "columns" / f"{shard.name}.parquet") as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    def close(self) -> None:
+        """Write the index; call once, after the last shard."""
+        write_json(self.folder / "attributes.json", _Columns(self.corpus.digest, self._columns))
+
+
+def _kind(column: pa.DataType) -> str:
+    if column == SPANS:
+        return "spans"
+    if pa.types.is_floating(column):
+        return "number"
+    if pa.types.is_string(column):
+        return "text"
+    raise ArtifactError(f"an attribute column cannot be of type {column}")
+
+
+LEDGER = pa.schema(
+    [
+        ("id", pa.string()),
+        ("source", pa.string()),
+        ("stage", pa.string()),
+        ("action", pa.string()),
+        ("reason", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("kept", pa.string()),
+    ]
+)
+"""One row per dropped document (action ``drop``, start 0, end its length) or cut span (``cut``).
+
+``reason`` is the rule's own text, ``kept`` the id of the copy that stayed (else null), offsets are
+code points of the incoming text.
+"""
+
+
+class FunnelStage(msgspec.Struct):
+    """One stage of the funnel: what came in and went out, and what each reason took."""
+
+    stage: str
+    source: str
+    documents_in: int
+    documents_out: int
+    characters_in: int
+    characters_out: int
+    dropped: dict[str, int] = {}
+    cut_spans: dict[str, int] = {}
+    cut_characters: dict[str, int] = {}
+
+
+def write_ledger(folder: Path, rows: Iterable[pa.Table], funnel: list[FunnelStage]) -> None:
+    """Write ``ledger.parquet`` and ``funnel.json`` of a mixed corpus."""
+    with atomic_write(folder / "ledger.parquet") as temporary:
+        with pq.ParquetWriter(temporary, LEDGER, compression="zstd") as out:
+            for table in rows:
+                out.write_table(table)
+    write_json(folder / "funnel.json", funnel)
+
+
+def read_funnel(path: Path) -> list[FunnelStage]:
+    """The funnel of a mixed corpus, stage by stage and source by source."""
+    stages: list[FunnelStage] = read_json(path / "funnel.json", list[FunnelStage])
+    return stages

@@ -1,0 +1,386 @@
+"""Lineage: the record that makes a folder an artifact, written last, and the tree behind it.
+
+An artifact is a folder that holds ``lineage.json``. Everything beside it but ``journal/`` (what
+clocks and processes saw: times, logs) is its content, and the digest of the content is its
+identity: two runs of the same recipe give the same digests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import functools
+import os
+import platform
+import resource
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import olmeda
+from olmeda.base.config import Config
+from olmeda.base.errors import ArtifactError, InputError, ResourceError
+from olmeda.base.files import (
+    digest_file,
+    digest_tree,
+    digest_value,
+    files_below,
+    fsync_folder,
+    read_json,
+    remove_tree,
+    write_json,
+)
+
+RECORD = "lineage.json"
+JOURNAL = "journal"
+
+
+class FileRecord(msgspec.Struct, frozen=True):
+    """One content file: its size in bytes and its xxh3-128 digest."""
+
+    bytes: int
+    digest: str
+
+
+class InputRecord(msgspec.Struct, frozen=True):
+    """One input: the configuration key that named it, its place, and what it held."""
+
+    key: str
+    path: str
+    digest: str
+    kind: str = ""
+
+
+class Lineage(msgspec.Struct, frozen=True):
+    """How an artifact came about. ``path`` of inputs is relative to the artifact's folder."""
+
+    kind: str
+    verb: str
+    config: dict[str, Any]
+    config_digest: str
+    key: str
+    inputs: list[InputRecord]
+    code: dict[str, str]
+    seed: int | None
+    counts: dict[str, int | float]
+    started: str
+    seconds: float
+    cpu_seconds: float
+    memory_mb: float
+    machine: dict[str, Any]
+    files: dict[str, FileRecord]
+    digest: str
+    format: int = 1
+
+    @classmethod
+    def open(cls, path: Path) -> Lineage:
+        """Read the record of the artifact at ``path``. Raises ArtifactError if it is unfinished."""
+        if not path.exists():
+            raise ArtifactError(f"{path}: no such artifact; was the step that makes it run?")
+        if not (path / RECORD).is_file():
+            raise ArtifactError(
+                f"{path}: no finished artifact ({RECORD} is missing, and it is written last); "
+                "run the command that makes it again"
+            )
+        try:
+            record = read_json(path / RECORD, cls)
+        except InputError as problem:
+            raise ArtifactError(f"{problem}; make the artifact again") from None
+        assert isinstance(record, Lineage)
+        return record
+
+
+def check(path: Path, kind: str = "", contents: bool = False) -> Lineage:
+    """Open an artifact's record and hold its files against it: sizes, or digests of ``contents``.
+
+    Raises ArtifactError for another kind and for files that changed, vanished or appeared.
+    """
+    record = Lineage.open(path)
+    if kind and record.kind != kind:
+        raise ArtifactError(f"{path}: expected a {kind}, found a {record.kind} (by {record.verb})")
+    found = {p.as_posix() for p in content_files(path)}
+    for name, held in record.files.items():
+        if name not in found:
+            raise ArtifactError(f"{path / name}: missing; the artifact had it when it was made")
+        size = (path / name).stat().st_size
+        if size != held.bytes or (contents and digest_file(path / name) != held.digest):
+            raise ArtifactError(
+                f"{path / name}: changed since it was made; remove {path} and make it again"
+            )
+    if extra := sorted(found - set(record.files)):
+        raise ArtifactError(f"{path / extra[0]}: not part of the artifact; move it elsewhere")
+    return record
+
+
+def content_files(folder: Path) -> list[Path]:
+    """The relative paths of an artifact's content: all files but the record and the journal."""
+    return [p for p in files_below(folder) if p.as_posix() != RECORD and p.parts[0] != JOURNAL]
+
+
+def enclosing(path: Path) -> Path | None:
+    """The artifact at or above ``path``, if there is one."""
+    for folder in (path, *path.parents):
+        if (folder / RECORD).is_file():
+            return folder
+    return None
+
+
+def digest_input(path: Path) -> tuple[str, str]:
+    """``(digest, kind)`` of an input: the recorded digest of an artifact, else that of its bytes."""
+    if (path / RECORD).is_file():
+        record = check(path)
+        return record.digest, record.kind
+    if not path.exists():
+        raise ArtifactError(f"{path}: no such artifact; was the step that makes it run?")
+    return digest_tree(path), ""
+
+
+@functools.cache
+def code_version() -> dict[str, str]:
+    """The package version and the digest of its source files."""
+    home = Path(olmeda.__file__).parent
+    sources = {
+        p.as_posix(): digest_file(home / p)
+        for p in files_below(home)
+        if p.suffix != ".pyc" and "__pycache__" not in p.parts
+    }
+    return {"olmeda": olmeda.__version__, "source": digest_value(sources)}
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a verb would do: its configuration with inputs digested, and the key of the result."""
+
+    verb: str
+    kind: str
+    config: dict[str, Any]
+    config_digest: str
+    key: str
+    inputs: dict[str, tuple[Path, str, str]]
+
+    @classmethod
+    def of(cls, verb: str, kind: str, config: Config, extra: dict[str, str] | None = None) -> Plan:
+        """Digest every input of ``config`` and derive the key. ``extra``: further fingerprints."""
+        inputs = {k: (p, *digest_input(p)) for k, p in config.inputs().items()}
+        config_digest = config.digest({k: digest for k, (_, digest, _) in inputs.items()})
+        key = digest_value([verb, kind, olmeda.__version__, config_digest, extra or {}])
+        return cls(verb, kind, config.settings(), config_digest, key, inputs)
+
+
+def is_finished(out: Path, plan: Plan) -> bool:
+    """Whether ``out`` already holds exactly what ``plan`` would make, unchanged."""
+    recover(out)
+    if not (out / RECORD).is_file():
+        return False
+    try:
+        return check(out).key == plan.key
+    except ArtifactError:
+        return False
+
+
+class Making:
+    """An artifact in the making: write content below ``path``, count into ``counts``."""
+
+    def __init__(self, path: Path, resumed: bool) -> None:
+        self.path, self.resumed = path, resumed
+        self.counts: dict[str, int | float] = {}
+
+    @property
+    def journal(self) -> Path:
+        """The folder for what is not content: times, logs."""
+        folder = self.path / JOURNAL
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+def recover(out: Path) -> None:
+    """Finish the two renames of ``record`` if a crash fell between them."""
+    making, old = _siblings(out)
+    if not out.exists() and (making / RECORD).is_file():
+        os.rename(making, out)
+    elif not out.exists() and old.exists():
+        os.rename(old, out)
+    if out.exists():
+        remove_tree(old)
+
+
+def _siblings(out: Path) -> tuple[Path, Path]:
+    return out.with_name(f".{out.name}.making"), out.with_name(f".{out.name}.old")
+
+
+@contextlib.contextmanager
+def record(out: Path, plan: Plan, *, resumable: bool, replace: bool) -> Iterator[Making]:
+    """Make the artifact ``out``: give a folder to fill, then record it and rename it into place.
+
+    Until the end everything lies in ``.<name>.making``; with ``resumable`` what an interrupted
+    run of the same plan left there is kept. Raises ArtifactError if ``out`` holds something else
+    and ``replace`` is off; ResourceError if another process makes it now.
+    """
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    recover(out)
+    _may_write(out, plan, replace)
+    making, old = _siblings(out)
+    with _sole_maker(out):
+        resumed = resumable and _key_of(making) == plan.key
+        if not resumed:
+            remove_tree(making)
+        making.mkdir(exist_ok=True)
+        write_json(making / JOURNAL / "plan.json", {"key": plan.key, "config": plan.config})
+        started, clock, cpu = time.time(), time.monotonic(), time.process_time()
+        _reset_peak_memory()
+        work = Making(making, resumed)
+        try:
+            yield work
+        except OSError as problem:
+            if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise ResourceError(
+                    f"{out}: no space left on the disk; what was made so far lies in {making}. "
+                    "Free some space and run the same command again"
+                ) from problem
+            raise
+        files = {
+            p.as_posix(): FileRecord((making / p).stat().st_size, digest_file(making / p))
+            for p in content_files(making)
+        }
+        write_json(
+            making / RECORD,
+            Lineage(
+                kind=plan.kind,
+                verb=plan.verb,
+                config=plan.config,
+                config_digest=plan.config_digest,
+                key=plan.key,
+                inputs=[
+                    InputRecord(k, os.path.relpath(enclosing(p) or p, out), digest, kind)
+                    for k, (p, digest, kind) in plan.inputs.items()
+                ],
+                code=code_version(),
+                seed=plan.config.get("seed"),
+                counts=work.counts,
+                started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+                seconds=round(time.monotonic() - clock, 3),
+                cpu_seconds=round(time.process_time() - cpu, 3),
+                memory_mb=round(_peak_memory_mb(), 1),
+                machine=_machine(),
+                files=files,
+                digest=digest_value({name: f.digest for name, f in files.items()}),
+            ),
+        )
+        if out.exists():
+            os.rename(out, old)
+        os.rename(making, out)
+        fsync_folder(out.parent)
+        remove_tree(old)
+
+
+def _may_write(out: Path, plan: Plan, replace: bool) -> None:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / RECORD).is_file():
+        raise ArtifactError(f"{out}: exists and was not made by olmeda; choose another output")
+    inside = [p for p, _, _ in plan.inputs.values() if p.resolve().is_relative_to(out.resolve())]
+    if inside:
+        raise ArtifactError(f"{out}: is also the input {inside[0]}; choose another output")
+    if not replace:
+        held = Lineage.open(out)
+        raise ArtifactError(
+            f"{out}: holds a {held.kind} made by {held.verb} from other settings or inputs; "
+            "choose another output, or say --replace"
+        )
+
+
+@contextlib.contextmanager
+def _sole_maker(out: Path) -> Iterator[None]:
+    lock = out.with_name(f".{out.name}.lock")
+    with open(lock, "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ResourceError(f"{out}: another process is making it now; wait for it") from None
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _key_of(making: Path) -> str | None:
+    try:
+        found = read_json(making / JOURNAL / "plan.json")
+        return str(found["key"])
+    except (InputError, KeyError, TypeError):
+        return None
+
+
+def _reset_peak_memory() -> None:
+    with contextlib.suppress(OSError):  # Linux only; elsewhere the peak is the process's
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_memory_mb() -> float:
+    try:
+        status = Path("/proc/self/status").read_text()
+        kilobytes = next(s for s in status.splitlines() if s.startswith("VmHWM:")).split()[1]
+        return int(kilobytes) / 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _machine() -> dict[str, Any]:
+    from olmeda.base.workers import cores
+
+    return {"python": platform.python_version(), "system": platform.system(),
+            "processor": platform.machine(), "cores": cores()}  # fmt: skip
+
+
+def trace(path: Path, contents: bool = False) -> list[str]:
+    """The tree behind an artifact, one line each, inputs indented below what they made.
+
+    An input whose digest is no longer the recorded one is marked ``CHANGED``; ``contents``
+    re-reads every byte instead of trusting sizes.
+    """
+    whole = enclosing(path.absolute())
+    if whole is None:
+        raise ArtifactError(f"{path}: no artifact at or above this path")
+    return list(_tree(whole, "", "", "", "", contents, set()))
+
+
+def _tree(
+    path: Path, lead: str, hook: str, key: str, expected: str, contents: bool, seen: set[Path]
+) -> Iterator[str]:
+    label = f"{key}: " if key else ""
+    name = os.path.relpath(path)
+    if not (path / RECORD).is_file():
+        state = "" if path.exists() else "  MISSING"
+        if path.exists() and expected and digest_tree(path) != expected:
+            state = "  CHANGED"
+        yield f"{lead}{hook}{label}{name}{state}"
+        return
+    try:
+        record, state = check(path, contents=contents), ""
+    except ArtifactError as problem:
+        record, state = Lineage.open(path), f"  CHANGED ({problem})"
+    if expected and record.digest != expected and not key.endswith("/"):
+        state = state or "  CHANGED since it was used"
+    again = path in seen and bool(record.inputs)
+    seen.add(path)
+    yield (
+        f"{lead}{hook}{label}{name}  {record.kind} by {record.verb}  {record.digest[:12]}"
+        f"  {_counts(record)}{record.seconds:.1f} s, {record.memory_mb:.0f} MB{state}"
+        + ("  (shown above)" if again else "")
+    )
+    if again:
+        return
+    below = lead + {"": "", "├─ ": "│  ", "└─ ": "   "}[hook]
+    for index, item in enumerate(record.inputs):
+        inner = Path(os.path.normpath(path / item.path))
+        last = index == len(record.inputs) - 1
+        wanted = item.digest if item.kind or enclosing(inner) != inner else ""
+        yield from _tree(inner, below, "└─ " if last else "├─ ", item.key, wanted, contents, seen)
+
+
+def _counts(record: Lineage) -> str:
+    return "".join(f"{k} {v:,}  " for k, v in list(record.counts.items())[:3])

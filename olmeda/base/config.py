@@ -1,0 +1,182 @@
+"""One way to configure: defaults <- YAML <- ``a.b=value`` words, checked once, then frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar, get_args
+
+import msgspec
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, BeforeValidator, ValidationError
+from yaml import YAMLError
+
+from olmeda.base.errors import ConfigError, nearest
+from olmeda.base.files import digest_value
+
+
+class _Marker:
+    """Marks a path field as an input, so that lineage digests what it points to."""
+
+
+def _to_path(value: Any) -> Any:
+    return Path(value).expanduser() if isinstance(value, str) else value
+
+
+ArtifactPath = Annotated[Path, BeforeValidator(_to_path), _Marker()]
+"""A field of this type names another artifact: it enters digests by content, not by place."""
+
+
+class Config(BaseModel, frozen=True, extra="forbid"):
+    """The settings of one verb or one component; frozen, strict about keys, digestible."""
+
+    def inputs(self) -> dict[str, Path]:
+        """Every artifact path in this configuration, keyed by its dotted place."""
+        return dict(_artifact_paths(self, ""))
+
+    def settings(self) -> dict[str, Any]:
+        """The configuration as plain JSON values, paths as given."""
+        return self.model_dump(mode="json")
+
+    def digest(self, inputs: Mapping[str, str]) -> str:
+        """The digest of the settings with each artifact path replaced by its content digest."""
+        values = self.settings()
+        for place, content in inputs.items():
+            _put(values, place, content)
+        return digest_value(values)
+
+    @classmethod
+    def load(cls, file: Path | None = None, words: Sequence[str] = ()) -> Self:
+        """Merge a YAML file and dotted ``key=value`` words over the defaults, and check."""
+        merged = merge_words(read_yaml(file) if file else {}, words)
+        return validated(cls, merged, str(file) if file else "")
+
+
+C = TypeVar("C", bound=BaseModel)
+
+
+def _artifact_paths(value: Any, place: str) -> Iterator[tuple[str, Path]]:
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            inner, here = getattr(value, name), f"{place}.{name}".lstrip(".")
+            if _is_marked(field.annotation, field.metadata):
+                yield from _leaves(inner, here)
+            else:
+                yield from _artifact_paths(inner, here)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _artifact_paths(inner, f"{place}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from _artifact_paths(inner, f"{place}.{index}")
+
+
+def _is_marked(annotation: Any, metadata: Sequence[Any]) -> bool:
+    if any(isinstance(m, _Marker) for m in metadata):
+        return True
+    return any(
+        isinstance(arg, _Marker) or _is_marked(arg, getattr(arg, "__metadata__", ()))
+        for arg in get_args(annotation)
+    )
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, Path]]:
+    if isinstance(value, Path):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{place}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, f"{place}.{index}")
+
+
+def _put(values: Any, place: str, content: Any) -> None:
+    *parents, last = place.split(".")
+    for key in parents:
+        values = values[int(key)] if isinstance(values, list) else values[key]
+    if isinstance(values, list):
+        values[int(last)] = content
+    else:
+        values[last] = content
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Read a YAML mapping, interpolations kept as text. Raises ConfigError naming file and line."""
+    try:
+        loaded = OmegaConf.load(file)
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: no such file") from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"{file}: {problem}") from None
+    except YAMLError as problem:
+        raise ConfigError(f"{file}: not valid YAML: {problem}") from None
+    plain = OmegaConf.to_container(loaded, resolve=False)
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{file}: expected keys and values at the top, found a list")
+    return {str(k): v for k, v in plain.items()}
+
+
+def merge_words(values: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """Put ``a.b=value`` words (value in YAML) over nested ``values``."""
+    for word in words:
+        if "=" not in word:
+            raise ConfigError(f"{word!r} is no setting; write key=value, for example seed=7")
+    try:
+        merged = OmegaConf.merge(OmegaConf.create(dict(values)), OmegaConf.from_dotlist(list(words)))
+    except OmegaConfBaseException as problem:
+        raise ConfigError(f"{' '.join(words)}: {problem}") from None
+    plain = OmegaConf.to_container(merged, resolve=False)
+    assert isinstance(plain, dict)
+    return {str(k): v for k, v in plain.items()}
+
+
+def validated(cls: type[C], values: Mapping[str, Any], where: str) -> C:
+    """Check ``values`` against ``cls``; one ConfigError line per fault, nearest keys named."""
+    try:
+        return cls.model_validate(values)
+    except ValidationError as problem:
+        faults = [_fault(cls, e, where) for e in problem.errors()]
+        raise ConfigError("\n".join(dict.fromkeys(faults))) from None
+
+
+def _fault(cls: type[BaseModel], error: Any, where: str) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        owner = _owner(cls, error["loc"][:-1])
+        known = list(owner.model_fields) if owner else []
+        near = nearest(str(error["loc"][-1]), known, 3)
+        message += f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    elif error["type"] == "missing":
+        message = "is required and was not given"
+    head = f"{where}: " if where else ""
+    return f"{head}{place}: {message}" if place else f"{head}{message}"
+
+
+def _owner(cls: type[BaseModel], loc: Sequence[Any]) -> type[BaseModel] | None:
+    """The model that holds the key at ``loc``, as far as annotations tell."""
+    for part in loc:
+        field = cls.model_fields.get(part) if isinstance(part, str) else None
+        found = [a for a in _models(field.annotation)] if field else _models_named(cls, part)
+        if not found:
+            continue
+        cls = found[0]
+    return cls
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for arg in get_args(annotation):
+        yield from _models(arg)
+
+
+def _models_named(cls: type[BaseModel], part: Any) -> list[type[BaseModel]]:
+    return [m for f in cls.model_fields.values() for m in _models(f.annotation) if m.__name__ == part]
+
+
+def show(values: Any) -> str:
+    """Values as YAML, for ``--dry``."""
+    return OmegaConf.to_yaml(OmegaConf.create(msgspec.to_builtins(values)))

@@ -1,0 +1,224 @@
+"""Files that are whole or absent: atomic writes, compressed lines, typed rows, digests."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import msgspec
+import xxhash
+import zstandard
+from isal import igzip
+
+from olmeda.base.errors import InputError
+
+Row = TypeVar("Row")
+_CHUNK = 1 << 20
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename inside ``folder`` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Give a temporary sibling to write; on success fsync it and rename it to ``path``.
+
+    A failure leaves nothing under ``path`` and removes the temporary file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        with open(temporary, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+        fsync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON with keys in the given order, atomically."""
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+
+
+def read_json(path: Path, type: Any = Any) -> Any:
+    """Decode one JSON file into ``type``. Raises InputError that names the file."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=type)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except msgspec.MsgspecError as problem:
+        raise InputError(f"{path}: {problem}") from None
+
+
+def open_compressed(path: Path, level: int = 3) -> IO[bytes]:
+    """Open ``path`` for writing, compressed as its name's ending says (.gz, .zst, else plain).
+
+    Bytes are reproducible: gzip headers carry no name and no time.
+    """
+    return compressor(open(path, "wb"), path.name, level)
+
+
+def compressor(raw: IO[bytes], name: str, level: int = 3) -> IO[bytes]:
+    """Wrap an open binary file in the compressor that the ending of ``name`` asks for."""
+    if name.endswith(".gz"):
+        gz = igzip.IGzipFile(filename="", mode="wb", compresslevel=level, fileobj=raw, mtime=0)
+        return _Both(gz, raw)
+    if name.endswith((".zst", ".zstd")):
+        return zstandard.ZstdCompressor(level=level).stream_writer(raw, closefd=True)
+    return raw
+
+
+class _Both(io.BufferedIOBase):
+    """A writer that also closes the file below it."""
+
+    def __init__(self, upper: Any, lower: IO[bytes]) -> None:
+        self.upper, self.lower = upper, lower
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return int(self.upper.write(data))
+
+    def close(self) -> None:
+        if not self.closed:
+            self.upper.close()
+            self.lower.close()
+        super().close()
+
+
+def _open_for_reading(path: Path) -> IO[bytes]:
+    name = path.name
+    if name.endswith(".gz"):
+        return igzip.open(path, "rb")  # type: ignore[no-any-return]
+    if name.endswith((".zst", ".zstd")):
+        raw = open(path, "rb")
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        return io.BufferedReader(reader, _CHUNK)
+    return open(path, "rb")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield ``(line number from 1, line without its newline)`` of a plain, .gz or .zst file.
+
+    Raises InputError for a missing file or a compressed file that is cut short or damaged.
+    """
+    number = 0
+    try:
+        with _open_for_reading(path) as lines:
+            for number, line in enumerate(lines, 1):
+                yield number, line.rstrip(b"\r\n")
+        if path.name.endswith((".zst", ".zstd")):
+            _check_zst_is_whole(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (EOFError, zlib.error, igzip.BadGzipFile, zstandard.ZstdError) as problem:
+        raise InputError(
+            f"{path}:{number + 1}: the compressed file is cut short or damaged ({problem}); "
+            f"{number} whole lines stand before the damage: fetch the file again, "
+            "or salvage those lines into a new file"
+        ) from None
+
+
+def _check_zst_is_whole(path: Path) -> None:
+    """A truncated zstd stream ends without an error: feed it to a decoder that knows."""
+    ended = True
+    decoder = zstandard.ZstdDecompressor().decompressobj(read_across_frames=False)
+    with open(path, "rb") as raw:
+        while chunk := raw.read(_CHUNK):
+            while chunk:
+                decoder.decompress(chunk)
+                ended = decoder.eof
+                chunk = decoder.unused_data if ended else b""
+                if ended:
+                    decoder = zstandard.ZstdDecompressor().decompressobj()
+    if not ended:
+        raise zstandard.ZstdError("the last frame has no end")
+
+
+def read_rows(path: Path, row: type[Row]) -> Iterator[Row]:
+    """Decode each line of a JSONL file into ``row``; blank lines are errors.
+
+    Raises InputError naming file, line and key.
+    """
+    decoder = msgspec.json.Decoder(row)
+    for number, line in read_lines(path):
+        try:
+            yield decoder.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+            raise InputError(f"{path}:{number}: {problem}") from None
+
+
+def write_rows(path: Path, rows: Iterable[Any], level: int = 3) -> int:
+    """Write one compact JSON line per row, compressed by the ending of ``path``; return the count.
+
+    The file appears under its name only when whole.
+    """
+    encoder = msgspec.json.Encoder()
+    count = 0
+    with atomic_write(path) as temporary:
+        with compressor(open(temporary, "wb"), path.name, level) as out:
+            for row in rows:
+                out.write(encoder.encode(row) + b"\n")
+                count += 1
+    return count
+
+
+def digest_bytes(content: bytes) -> str:
+    """The 128-bit xxh3 digest of ``content``, in hex."""
+    return xxhash.xxh3_128_hexdigest(content)
+
+
+def digest_file(path: Path) -> str:
+    """The 128-bit xxh3 digest of a file's bytes, in hex."""
+    state = xxhash.xxh3_128()
+    with open(path, "rb") as handle:
+        while chunk := handle.read(_CHUNK):
+            state.update(chunk)
+    return state.hexdigest()
+
+
+def digest_value(value: Any) -> str:
+    """The digest of a JSON-able value, independent of the order of its keys."""
+    return digest_bytes(msgspec.json.encode(value, order="sorted"))
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file below ``folder``, as relative paths in sorted order."""
+    found = [p.relative_to(folder) for p in folder.rglob("*") if p.is_file()]
+    return sorted(found, key=lambda p: p.as_posix())
+
+
+def digest_tree(path: Path) -> str:
+    """The digest of a file, or of every file below a folder (names and bytes)."""
+    if path.is_file():
+        return digest_file(path)
+    if not path.is_dir():
+        raise InputError(f"{path}: no such file or folder")
+    return digest_value({p.as_posix(): digest_file(path / p) for p in files_below(path)})
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and all below it, if it is there."""
+    if folder.is_dir():
+        shutil.rmtree(folder)

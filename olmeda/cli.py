@@ -1,0 +1,157 @@
+"""The command tree: rooms and their verbs, plus run, trace and list. Imports a room only to use it."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from olmeda.base.errors import OlmedaError, ResourceError
+from olmeda.base.log import say
+
+app = typer.Typer(
+    name="olmeda",
+    help="An open language-model lab: from raw text to a ranked, skill-merged model.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Words = Annotated[list[str] | None, typer.Argument(help="[recipe.yaml] key=value ...")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where the artifact is written.")]
+Dry = Annotated[bool, typer.Option("--dry", help="Print what would be done, and stop.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace what the output holds.")]
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, for example recipes/tour.yaml.")],
+    words: Annotated[list[str] | None, typer.Argument(help="step.key=value or setting=value")] = None,
+    dry: Dry = False,
+    again: Annotated[list[str] | None, typer.Option(help="Make this step anew.")] = None,
+    until: Annotated[str | None, typer.Option(help="Stop after this step.")] = None,
+) -> None:
+    """Run the steps of a recipe, skipping what is finished and unchanged."""
+    from olmeda import recipe as recipes
+
+    loaded = recipes.Recipe.load(recipe, words or [])
+    if dry:
+        typer.echo(recipes.dry(loaded))
+        return
+    recipes.run(loaded, again or [], until)
+    if text := recipes.summary(loaded):
+        typer.echo(text)
+
+
+@app.command()
+def trace(
+    path: Annotated[Path, typer.Argument(help="An artifact, or a file inside one.")],
+    contents: Annotated[bool, typer.Option("--contents", help="Re-read every byte.")] = False,
+) -> None:
+    """Print the tree behind an artifact: what made it, from what, and whether it still holds."""
+    from olmeda.artifacts.lineage import trace as trace_lines
+
+    lines = trace_lines(path, contents)
+    typer.echo("\n".join(lines))
+    if any("CHANGED" in line or "MISSING" in line for line in lines):
+        raise typer.Exit(4)
+
+
+@app.command("list")
+def list_plugins(
+    kind: Annotated[str, typer.Argument(help="taggers, sources, scorers, metrics, ...")],
+) -> None:
+    """List the plug-ins of one kind with their parameters."""
+    from olmeda.plugins import describe
+
+    typer.echo(describe(kind))
+
+
+def _verb_command(name: str) -> Callable[..., None]:
+    def command(
+        words: Words = None, out: Out = None, dry: Dry = False, replace: Replace = False
+    ) -> None:
+        from olmeda.base.config import show
+        from olmeda.base.errors import ConfigError
+        from olmeda.verbs import find_verb
+
+        given = list(words or [])
+        file = Path(given.pop(0)) if given and "=" not in given[0] else None
+        verb = find_verb(name)
+        config = verb.config.load(file, given)
+        if out is None and not dry:
+            raise ConfigError(f"{name}: say where the {verb.makes} is written: --out FOLDER")
+        if dry:
+            plan = {"run": name, "writes": str(out), "makes": verb.makes}
+            typer.echo(show({**plan, "config": config.settings()}))
+            return
+        assert out is not None
+        say(f"{verb(config, out, replace=replace)}")
+
+    return command
+
+
+def _add_rooms() -> None:
+    from olmeda.verbs import VERBS
+
+    rooms: dict[str, typer.Typer] = {}
+    for name, (_, line) in VERBS.items():
+        room, _, verb = name.partition(".")
+        if room not in rooms:
+            rooms[room] = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+            app.add_typer(rooms[room], name=room, help=f"The verbs of {room}.")
+        rooms[room].command(verb.replace("_", "-"), help=line)(_verb_command(name))
+    _add_views(rooms)
+
+
+def _add_views(rooms: dict[str, typer.Typer]) -> None:
+    """Commands that show or open something and make no artifact."""
+
+    @rooms["data"].command("why", help="Tell what happened to one document, and why.")
+    def why(
+        id: Annotated[str, typer.Argument(help="The document's id.")],
+        corpus: Annotated[Path, typer.Argument(help="A corpus made by data.mix.")],
+    ) -> None:
+        from olmeda.data.ledger import why as explain
+
+        typer.echo(explain(corpus, id))
+
+    @rooms["rubric"].command("open", help="Open a rating session in a local web page.")
+    def open_session(
+        session: Annotated[Path, typer.Argument(help="A session made by rubric.prepare.")],
+        rater: Annotated[str, typer.Option(help="Your name, kept with each rating.")],
+        port: Annotated[int, typer.Option(help="The local port.")] = 8765,
+    ) -> None:
+        from olmeda.web.rating import serve
+
+        serve(session, rater, port)
+
+
+def main() -> None:
+    """Run the command line; an error of ours becomes one message and a truthful exit code."""
+    _add_rooms()
+    try:
+        app()
+    except OlmedaError as problem:
+        _fail(str(problem), problem.exit_code)
+    except OSError as problem:
+        if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _fail(f"no space left on the disk ({problem.filename}); free some and run it again",
+              ResourceError.exit_code)  # fmt: skip
+    except KeyboardInterrupt:
+        _fail("interrupted; run the same command again to go on", 130)
+
+
+def _fail(message: str, code: int) -> None:
+    say(f"olmeda: {message}")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""A recipe: an ordered list of named steps over artifacts, skipped when nothing changed.
+
+::
+
+    recipe: tour                # names the run folder: runs/tour
+    seed: 17
+    settings: {width: 192}      # values that steps share
+    steps:
+      corpus: {run: data.read, sources: [...]}
+      tagged: {run: data.tag, corpus: "${corpus}", taggers: [gopher]}
+
+``${corpus}`` is the artifact of an earlier step, ``${width}`` and ``${seed}`` are settings. A word
+``tagged.taggers=[c4]`` on the command line overrides a step, ``width=64`` a setting.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
+from pydantic import BaseModel
+
+from olmeda.artifacts.lineage import Lineage, is_finished
+from olmeda.artifacts.verb import Verb
+from olmeda.base.config import Config, merge_words, read_yaml, show, validated
+from olmeda.base.errors import ConfigError, OlmedaError, nearest, unknown
+from olmeda.base.files import read_json, write_bytes, write_json
+from olmeda.base.log import say
+from olmeda.verbs import find_verb
+
+CLAIM = "recipe.json"
+
+
+class Recipe(BaseModel, frozen=True, extra="forbid"):
+    """The content of a recipe file, overrides applied, references not yet resolved."""
+
+    recipe: str
+    seed: int = 0
+    out: Path | None = None
+    settings: dict[str, Any] = {}
+    steps: dict[str, dict[str, Any]]
+    prints: list[str] = []
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lies: ``out``, else ``runs/<name>``."""
+        return self.out or Path("runs") / self.recipe
+
+    @classmethod
+    def load(cls, file: Path, words: Sequence[str] = ()) -> Recipe:
+        """Read a recipe and apply override words. Raises ConfigError for unknown heads."""
+        values = read_yaml(file)
+        steps, settings = values.get("steps") or {}, values.get("settings") or {}
+        if not steps:
+            raise ConfigError(f"{file}: a recipe needs steps")
+        if both := [name for name in steps if name in settings]:
+            raise ConfigError(f"{file}: {both[0]!r} is both a step and a setting; rename one")
+        placed = [_placed(word, steps, settings) for word in words]
+        return validated(cls, merge_words(values, placed), str(file))
+
+
+def _placed(word: str, steps: dict[str, Any], settings: dict[str, Any]) -> str:
+    head = word.partition("=")[0].partition(".")[0]
+    if head in steps:
+        return f"steps.{word}"
+    if head in settings:
+        return f"settings.{word}"
+    if head in ("seed", "out"):
+        return word
+    raise ConfigError(unknown("step or setting", head, [*steps, *settings, "seed", "out"]))
+
+
+class Step(BaseModel, frozen=True, arbitrary_types_allowed=True):
+    """One step with references resolved: its verb, checked configuration and output."""
+
+    name: str
+    verb: Verb
+    config: Config
+    out: Path
+
+
+def resolve(recipe: Recipe) -> list[Step]:
+    """Resolve references, import verbs and check every configuration before anything runs."""
+    names: dict[str, Any] = {**recipe.settings, "seed": recipe.seed}
+    found: list[Step] = []
+    for name, body in recipe.steps.items():
+        where = f"step {name}"
+        if "run" not in body:
+            raise ConfigError(f"{where}: says no verb; write run: room.verb")
+        verb = find_verb(str(body["run"]))
+        settings = {k: v for k, v in body.items() if k != "run"}
+        values = _interpolated(settings, names, list(recipe.steps), where)
+        out = recipe.folder / name
+        found.append(Step(name=name, verb=verb, out=out,
+                          config=validated(verb.config, values, where)))  # fmt: skip
+        names[name] = str(out)
+    return found
+
+
+def _interpolated(
+    body: dict[str, Any], names: dict[str, Any], steps: list[str], where: str
+) -> dict[str, Any]:
+    try:
+        whole = OmegaConf.create({**names, "__step__": body})
+        plain = OmegaConf.to_container(whole, resolve=True)
+    except InterpolationKeyError as problem:
+        word = str(problem).partition("'")[2].partition("'")[0]
+        if word.partition(".")[0] in steps:
+            raise ConfigError(f"{where}: ${{{word}}} is a later step; move it up") from None
+        raise ConfigError(f"{where}: {unknown('step or setting', word, names)}") from None
+    except OmegaConfBaseException as problem:
+        raise ConfigError(f"{where}: {problem}") from None
+    assert isinstance(plain, dict)
+    return dict(plain["__step__"])
+
+
+def claim(recipe: Recipe) -> None:
+    """Take the run folder for this recipe. Raises ConfigError if it is another's."""
+    folder, mark = recipe.folder, recipe.folder / CLAIM
+    if mark.is_file():
+        held = read_json(mark).get("recipe")
+        if held != recipe.recipe:
+            raise ConfigError(
+                f"{folder}: belongs to the recipe {held!r}, not {recipe.recipe!r}; "
+                "say out=ANOTHER_FOLDER"
+            )
+    elif folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder}: is not empty and holds no run; say out=ANOTHER_FOLDER")
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(mark, {"recipe": recipe.recipe})
+
+
+def dry(recipe: Recipe) -> str:
+    """The resolved configuration of every step and what it would write, as YAML."""
+    steps = resolve(recipe)
+    listing = {
+        s.name: {"run": s.verb.name, "writes": str(s.out), "makes": s.verb.makes,
+                 "config": s.config.settings()}
+        for s in steps
+    }  # fmt: skip
+    return show({"recipe": recipe.recipe, "folder": str(recipe.folder), "steps": listing})
+
+
+def run(recipe: Recipe, again: Sequence[str] = (), until: str | None = None) -> list[Lineage]:
+    """Run the steps in order, skipping finished ones; return the lineage of each.
+
+    ``again``: steps to make anew although nothing changed. ``until``: stop after this step.
+    """
+    for name in [*again, *([until] if until else [])]:
+        if name not in recipe.steps:
+            near = nearest(name, recipe.steps, 1)
+            raise ConfigError(f"no step called {name!r}; did you mean {near[0]!r}?")
+    steps = resolve(recipe)
+    claim(recipe)
+    write_bytes(recipe.folder / "resolved.yaml", dry(recipe).encode())
+    made: list[Lineage] = []
+    for number, step in enumerate(steps, 1):
+        made.append(_run_step(step, f"[{number:2d}/{len(steps)}]", step.name in again))
+        if step.name == until:
+            break
+    return made
+
+
+def _run_step(step: Step, place: str, again: bool) -> Lineage:
+    began = time.monotonic()
+    try:
+        skip = not again and is_finished(step.out, step.verb.plan(step.config))
+        if not skip:
+            say(f"{place} {step.name:<16} {step.verb.name} ...")
+            if again and step.out.exists():
+                _set_aside(step.out)
+            step.verb(step.config, step.out, replace=True)
+    except OlmedaError as problem:
+        raise type(problem)(f"step {step.name} ({step.verb.name}): {problem}") from problem
+    record = Lineage.open(step.out)
+    took = "unchanged" if skip else f"{time.monotonic() - began:.1f} s, {record.memory_mb:.0f} MB"
+    say(f"{place} {step.name:<16} {step.verb.name:<18} {took}  {record.digest[:12]}")
+    return record
+
+
+def _set_aside(out: Path) -> None:
+    """Forget the record, so that the step is made anew; the content is replaced at the end."""
+    from olmeda.base.files import remove_tree
+
+    remove_tree(out)
+
+
+def summary(recipe: Recipe) -> str:
+    """The text files that the recipe says to print at its end."""
+    names = {**recipe.settings, "seed": recipe.seed}
+    names |= {name: str(recipe.folder / name) for name in recipe.steps}
+    files = _interpolated({"prints": recipe.prints}, names, list(recipe.steps), "prints")["prints"]
+    return "\n".join(Path(f).read_text().rstrip() for f in files if Path(f).is_file())
