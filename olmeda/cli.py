@@ -1,4 +1,4 @@
-"""The command tree: rooms and their verbs, plus run, trace and list. Imports a room only to use it."""
+"""The command tree: rooms and their verbs, run, trace, list; a room is imported only when used."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ Replace = Annotated[bool, typer.Option("--replace", help="Replace what the outpu
 @app.command()
 def run(
     recipe: Annotated[Path, typer.Argument(help="A recipe, for example recipes/tour.yaml.")],
-    words: Annotated[list[str] | None, typer.Argument(help="step.key=value or setting=value")] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(help="step.key=value or setting=value")
+    ] = None,
     dry: Dry = False,
     again: Annotated[list[str] | None, typer.Option(help="Make this step anew.")] = None,
     until: Annotated[str | None, typer.Option(help="Stop after this step.")] = None,

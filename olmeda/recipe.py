@@ -78,7 +78,7 @@ class Step(BaseModel, frozen=True, arbitrary_types_allowed=True):
     """One step with references resolved: its verb, checked configuration and output."""
 
     name: str
-    verb: Verb
+    verb: Verb[Any]
     config: Config
     out: Path
 

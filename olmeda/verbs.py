@@ -7,6 +7,7 @@ docstring of its verb.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 from olmeda.artifacts.verb import Verb
 from olmeda.base.errors import ConfigError, unknown
@@ -20,9 +21,18 @@ VERBS = {
     "tokens.train": ("olmeda.tokens.train", "Train a byte-level BPE tokenizer on a corpus."),
     "tokens.encode": ("olmeda.tokens.encode", "Encode a corpus into memory-mapped tokens."),
     "train.run": ("olmeda.train.run", "Pretrain a model on a token set."),
-    "routing.analyse": ("olmeda.routing.analyse", "Measure how a mixture of experts routes tokens."),
-    "instruct.build": ("olmeda.instruct.build", "Turn documents into instances of instruction tasks."),
-    "instruct.mix": ("olmeda.instruct.mix", "Draw conversations to finetune on from task instances."),
+    "routing.analyse": (
+        "olmeda.routing.analyse",
+        "Measure how a mixture of experts routes tokens.",
+    ),
+    "instruct.build": (
+        "olmeda.instruct.build",
+        "Turn documents into instances of instruction tasks.",
+    ),
+    "instruct.mix": (
+        "olmeda.instruct.mix",
+        "Draw conversations to finetune on from task instances.",
+    ),
     "tune.sft": ("olmeda.tune.sft", "Finetune a checkpoint on conversations."),
     "tune.reward_model": ("olmeda.tune.reward_model", "Train a reward model on preference trios."),
     "tune.prefer": ("olmeda.tune.prefer", "Tune a policy on preference trios (DPO)."),
@@ -42,7 +52,7 @@ VERBS = {
 }
 
 
-def find_verb(name: str) -> Verb:
+def find_verb(name: str) -> Verb[Any]:
     """Import the verb called ``room.verb``. Raises ConfigError listing the nearest names."""
     if name not in VERBS:
         raise ConfigError(unknown("verb", name, VERBS))

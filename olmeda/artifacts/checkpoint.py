@@ -30,7 +30,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model on disk. ``config`` is its config.json; ``files`` maps tensor names to weight files."""
+    """A model on disk: ``config`` is its config.json, ``files`` maps tensor names to files."""
 
     path: Path
     config: dict[str, Any] = field(hash=False)
@@ -80,7 +80,7 @@ def _weight_files(path: Path) -> Iterator[tuple[str, Path]]:
             raise ArtifactError(f"{file}: no such file; the checkpoint is incomplete")
         try:
             with safe_open(file, framework="numpy") as tensors:
-                yield from ((name, file) for name in tensors.keys())
+                yield from ((name, file) for name in tensors.keys())  # noqa: SIM118 (no dict)
         except SafetensorError as problem:
             raise ArtifactError(f"{file}: not a whole safetensors file ({problem})") from None
 
@@ -106,7 +106,7 @@ def write_checkpoint(
 
 
 def read_progress(path: Path) -> list[dict[str, Any]]:
-    """The rows of ``progress.jsonl``: one per logged step, ``step`` and ``tokens`` among the keys."""
+    """The rows of ``progress.jsonl``: one a logged step, with ``step`` and ``tokens``."""
     file = path / "progress.jsonl"
     if not file.is_file():
         return []

@@ -60,22 +60,27 @@ class Shard(msgspec.Struct, frozen=True):
 
 class _Index(msgspec.Struct):
     shards: list[Shard]
+    shares: dict[str, float] = {}
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A finished corpus; iteration is lazy and in shard order."""
+    """A finished corpus; iteration is lazy and in shard order.
+
+    ``shares``: the share of a mix that each source asked for where it was declared, if any.
+    """
 
     path: Path
     digest: str
     shards: tuple[Shard, ...]
+    shares: dict[str, float] = field(hash=False)
 
     @classmethod
     def open(cls, path: Path) -> Corpus:
         """Open the corpus at ``path``. Raises ArtifactError if it is unfinished or changed."""
         record = check(path, "corpus")
         index = read_json(path / "corpus.json", _Index)
-        return cls(path, record.digest, tuple(index.shards))
+        return cls(path, record.digest, tuple(index.shards), index.shares)
 
     @property
     def sources(self) -> list[str]:
@@ -105,8 +110,15 @@ class CorpusWriter:
     Use as a context manager; the index is written at the end. Memory is one open shard a source.
     """
 
-    def __init__(self, folder: Path, shard_bytes: int = 64_000_000, level: int = 3) -> None:
-        self.folder, self.shard_bytes, self.level = folder, shard_bytes, level
+    def __init__(
+        self,
+        folder: Path,
+        shares: dict[str, float] | None = None,
+        shard_bytes: int = 64_000_000,
+        level: int = 3,
+    ) -> None:
+        self.folder, self.shares = folder, shares or {}
+        self.shard_bytes, self.level = shard_bytes, level
         self._open: dict[str, _OpenShard] = {}
         self._done: list[Shard] = []
         self._order: list[str] = []
@@ -138,14 +150,17 @@ class CorpusWriter:
         self._done.append(Shard(shard.name, source, shard.documents, shard.bytes))
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         for source in list(self._open):
             self._close(source)
         if kind is None:
             rank = {source: i for i, source in enumerate(self._order)}
             shards = sorted(self._done, key=lambda s: (rank[s.source], s.name))
-            write_json(self.folder / "corpus.json", _Index(shards))
+            write_json(self.folder / "corpus.json", _Index(shards, self.shares))
 
 
 @dataclass
@@ -156,9 +171,7 @@ class _OpenShard:
     bytes: int = 0
 
 
-SPANS = pa.list_(
-    pa.struct([("start", pa.int64()), ("end", pa.int64()), ("score", pa.float64())])
-)
+SPANS = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("score", pa.float64())]))
 """The Arrow type of a span column; number columns are float64, text columns are strings."""
 
 
@@ -169,7 +182,7 @@ class _Columns(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Attributes:
-    """Columns about the documents of one corpus: ``tagger@version.name`` -> number, text or spans."""
+    """Columns about the documents of one corpus; ``tagger@version.name`` -> number, text, spans."""
 
     path: Path
     corpus_digest: str
@@ -192,7 +205,8 @@ class Attributes:
         table = pq.read_table(self.path / "columns" / f"{shard.name}.parquet")
         if table.num_rows != shard.documents:
             raise ArtifactError(
-                f"{self.path}: {shard.name} has {table.num_rows} rows for {shard.documents} documents"
+                f"{self.path}: {shard.name} has {table.num_rows} rows "
+                f"for {shard.documents} documents"
             )
         return table
 

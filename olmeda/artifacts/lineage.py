@@ -130,7 +130,7 @@ def enclosing(path: Path) -> Path | None:
 
 
 def digest_input(path: Path) -> tuple[str, str]:
-    """``(digest, kind)`` of an input: the recorded digest of an artifact, else that of its bytes."""
+    """``(digest, kind)`` of an input: an artifact's recorded digest, else that of the bytes."""
     if (path / RECORD).is_file():
         record = check(path)
         return record.digest, record.kind

@@ -124,7 +124,9 @@ def merge_words(values: Mapping[str, Any], words: Sequence[str]) -> dict[str, An
         if "=" not in word:
             raise ConfigError(f"{word!r} is no setting; write key=value, for example seed=7")
     try:
-        merged = OmegaConf.merge(OmegaConf.create(dict(values)), OmegaConf.from_dotlist(list(words)))
+        merged = OmegaConf.merge(
+            OmegaConf.create(dict(values)), OmegaConf.from_dotlist(list(words))
+        )
     except OmegaConfBaseException as problem:
         raise ConfigError(f"{' '.join(words)}: {problem}") from None
     plain = OmegaConf.to_container(merged, resolve=False)
@@ -159,7 +161,7 @@ def _owner(cls: type[BaseModel], loc: Sequence[Any]) -> type[BaseModel] | None:
     """The model that holds the key at ``loc``, as far as annotations tell."""
     for part in loc:
         field = cls.model_fields.get(part) if isinstance(part, str) else None
-        found = [a for a in _models(field.annotation)] if field else _models_named(cls, part)
+        found = list(_models(field.annotation)) if field else _models_named(cls, part)
         if not found:
             continue
         cls = found[0]
@@ -174,9 +176,11 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _models_named(cls: type[BaseModel], part: Any) -> list[type[BaseModel]]:
-    return [m for f in cls.model_fields.values() for m in _models(f.annotation) if m.__name__ == part]
+    return [
+        m for f in cls.model_fields.values() for m in _models(f.annotation) if m.__name__ == part
+    ]
 
 
 def show(values: Any) -> str:
     """Values as YAML, for ``--dry``."""
-    return OmegaConf.to_yaml(OmegaConf.create(msgspec.to_builtins(values)))
+    return str(OmegaConf.to_yaml(OmegaConf.create(msgspec.to_builtins(values))))

@@ -9,7 +9,7 @@ import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 import msgspec
 import xxhash
@@ -82,7 +82,7 @@ def compressor(raw: IO[bytes], name: str, level: int = 3) -> IO[bytes]:
     """Wrap an open binary file in the compressor that the ending of ``name`` asks for."""
     if name.endswith(".gz"):
         gz = igzip.IGzipFile(filename="", mode="wb", compresslevel=level, fileobj=raw, mtime=0)
-        return _Both(gz, raw)
+        return cast(IO[bytes], _Both(gz, raw))
     if name.endswith((".zst", ".zstd")):
         return zstandard.ZstdCompressor(level=level).stream_writer(raw, closefd=True)
     return raw
