@@ -1,0 +1,61 @@
+"""One mechanism: defaults <- YAML <- words; wrong keys name the right ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from olmeda.base.config import ArtifactPath, Config
+from olmeda.base.errors import ConfigError
+
+
+class Inner(Config):
+    warmup: int = 10
+    rate: float = 1e-3
+
+
+class Outer(Config):
+    corpus: ArtifactPath | None = None
+    systems: dict[str, ArtifactPath] = {}
+    optim: Inner = Inner()
+    seed: int = 0
+
+
+def test_words_lie_over_the_file_over_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("optim: {warmup: 5, rate: 1e-2}\nseed: 3\n")
+    found = Outer.load(file, ["optim.warmup=7"])
+    assert found == Outer(optim=Inner(warmup=7, rate=0.01), seed=3)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["optim.warmpu=7"], r"optim.warmpu: .*did you mean 'warmup'"),
+        (["sede=1"], r"sede: .*did you mean 'seed'"),
+        (["seed=many"], "seed: .*integer"),
+        (["seed"], "write key=value"),
+    ],
+)
+def test_wrong_word_is_named_with_the_remedy(words: list[str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Outer.load(None, words)
+
+
+def test_broken_yaml_and_missing_file_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("a: [1\n")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        Outer.load(file)
+    with pytest.raises(ConfigError, match="no such file"):
+        Outer.load(tmp_path / "none.yaml")
+
+
+def test_inputs_are_found_wherever_they_nest_and_digest_by_content() -> None:
+    config = Outer(corpus=Path("runs/a"), systems={"x": Path("runs/b")})
+    assert config.inputs() == {"corpus": Path("runs/a"), "systems.x": Path("runs/b")}
+    moved = Outer(corpus=Path("elsewhere/a"), systems={"x": Path("elsewhere/b")})
+    content = {"corpus": "d1", "systems.x": "d2"}
+    assert config.digest(content) == moved.digest(content)
+    assert config.digest(content) != config.digest({**content, "corpus": "d3"})
