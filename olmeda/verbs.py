@@ -38,6 +38,7 @@ VERBS = {
     "tune.prefer": ("olmeda.tune.prefer", "Tune a policy on preference trios (DPO)."),
     "merge.apply": ("olmeda.merge.apply", "Merge checkpoints by a method and weights."),
     "merge.sweep": ("olmeda.merge.sweep", "Merge at every weight of a sweep in one pass."),
+    "merge.pick": ("olmeda.merge.pick", "Take the checkpoint of a sweep that a comparison chose."),
     "merge.compare": ("olmeda.merge.compare", "Compare ways to add a skill: scores against cost."),
     "evals.perplexity": ("olmeda.evals.perplexity", "Measure bits per byte of held-out text."),
     "evals.run": ("olmeda.evals.run", "Let systems answer task instances and score the answers."),
