@@ -1,0 +1,136 @@
+"""One decoder-only transformer for every family that ``ModelConfig`` describes.
+
+Shapes: ``B`` sequences, ``T`` tokens, ``D`` width, ``V`` vocabulary, ``S`` tokens seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from olmeda.base.errors import InputError
+from olmeda.model.attention import Attention, Places
+from olmeda.model.cache import Cache
+from olmeda.model.config import ModelConfig
+from olmeda.model.linear import Linear
+from olmeda.model.mlp import MLP
+from olmeda.model.moe import MoE, RouterOutput
+from olmeda.model.norm import RMSNorm
+from olmeda.model.rope import rotary_table
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What a forward pass leaves: the normalised last layer, and each MoE layer's routing."""
+
+    h_BTD: Tensor
+    routers: list[RouterOutput] = field(default_factory=list)
+
+
+class Block(nn.Module):
+    """Attention and an MLP (or experts), each beside a residual stream, normed before or after."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.norm_before = config.norm_place == "before"
+        self.attention = Attention(config, layer)
+        self.attention_norm = RMSNorm(config.width, config.norm_eps)
+        self.mlp = MLP(config) if config.experts is None else MoE(config)
+        self.mlp_norm = RMSNorm(config.width, config.norm_eps)
+
+    def forward(self, x_BTD: Tensor, places: Places) -> tuple[Tensor, RouterOutput | None]:
+        """Return the stream after this block, and the routing of its experts if it has any."""
+        if self.norm_before:
+            x_BTD = x_BTD + self.attention(self.attention_norm(x_BTD), places)
+            y_BTD, routed = self._mlp(self.mlp_norm(x_BTD))
+            return x_BTD + y_BTD, routed
+        x_BTD = x_BTD + self.attention_norm(self.attention(x_BTD, places))
+        y_BTD, routed = self._mlp(x_BTD)
+        return x_BTD + self.mlp_norm(y_BTD), routed
+
+    def _mlp(self, x_BTD: Tensor) -> tuple[Tensor, RouterOutput | None]:
+        if isinstance(self.mlp, MoE):
+            y_BTD, routed = self.mlp(x_BTD)
+            return y_BTD, routed
+        return self.mlp(x_BTD), None
+
+
+class Transformer(nn.Module):
+    """Token ids in, hidden states out; ``logits`` applies the head.
+
+    The weights are unset: fill them with ``Transformer.initialised`` or ``hf.load``.
+    """
+
+    rope_cos: Tensor
+    rope_sin: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Parameter(torch.empty(config.vocab_size, config.width))
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
+        self.norm = RMSNorm(config.width, config.norm_eps)
+        self.head = None if config.tied else Linear(config.width, config.vocab_size)
+        cos, sin = rotary_table(config.sequence, config.head_width, config.rope_theta)
+        self.register_buffer("rope_cos", cos[:, None], persistent=False)
+        self.register_buffer("rope_sin", sin[:, None], persistent=False)
+
+    @classmethod
+    def initialised(cls, config: ModelConfig, seed: int) -> Transformer:
+        """A model with weights drawn from ``seed``: the same on every machine and thread count."""
+        model = cls(config)
+        initialise(model, torch.Generator().manual_seed(seed))
+        return model
+
+    @property
+    def head_weight(self) -> Tensor:
+        """The ``[V, D]`` matrix of the head (the embedding, where tied)."""
+        return self.embed if self.head is None else self.head.weight
+
+    def forward(self, ids_BT: Tensor, cache: Cache | None = None) -> Hidden:
+        """Read ``ids_BT`` (int64), after the tokens in ``cache`` if there is one.
+
+        Rows may be padded on the right with any id: attention is causal, so no real token sees
+        padding. Raises InputError past ``config.sequence`` tokens.
+        """
+        places = self._places(ids_BT.shape[1], cache)
+        x_BTD = nn.functional.embedding(ids_BT, self.embed)
+        routers = []
+        for block in self.blocks:
+            x_BTD, routed = block(x_BTD, places)
+            if routed is not None:
+                routers.append(routed)
+        if cache is not None:
+            cache.lengths_B = cache.lengths_B + ids_BT.shape[1]
+        return Hidden(self.norm(x_BTD), routers)
+
+    def logits(self, h_BTD: Tensor) -> Tensor:
+        """Scores of every next token, ``[..., V]``."""
+        return nn.functional.linear(h_BTD, self.head_weight)
+
+    def _places(self, new: int, cache: Cache | None) -> Places:
+        upto = new if cache is None else int(cache.lengths_B.max()) + new
+        if upto > self.config.sequence:
+            raise InputError(
+                f"{upto} tokens are more than the model's context of {self.config.sequence}; "
+                "shorten the text, or train with a longer sequence"
+            )
+        if cache is None:
+            return Places(self.rope_cos[:new], self.rope_sin[:new])
+        positions_BT = cache.positions(new)
+        mask_B1TS = None
+        if upto > new:
+            mask_B1TS = (torch.arange(upto) <= positions_BT[..., None])[:, None]
+        cos, sin = self.rope_cos[positions_BT], self.rope_sin[positions_BT]
+        return Places(cos, sin, cache, positions_BT, upto, mask_B1TS)
+
+
+@torch.no_grad()
+def initialise(model: Transformer, generator: torch.Generator) -> None:
+    """Draw every matrix from a truncated normal, in the order of the parameters; norms are 1."""
+    std, cutoff = model.config.init_std, model.config.init_cutoff * model.config.init_std
+    for weight in model.parameters():
+        if weight.ndim > 1:
+            nn.init.trunc_normal_(weight, 0.0, std, -cutoff, cutoff, generator=generator)
