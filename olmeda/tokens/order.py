@@ -1,0 +1,46 @@
+"""A shuffle that needs no list: a keyed permutation of 0 .. n-1, computed position by position.
+
+A Feistel network permutes the numbers of an even count of bits; numbers that fall outside 0 .. n-1
+are sent through again until they fall inside (cycle walking; Black & Rogaway 2002), which keeps it
+a permutation. The same key gives the same order on every machine, and any position costs the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+ROUNDS = 6
+_MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+"""The finaliser of splitmix64 (Steele et al. 2014), the round function here."""
+
+
+def _mixed(x: np.ndarray) -> np.ndarray:
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(_MULTIPLIERS[0])
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(_MULTIPLIERS[1])
+    return np.asarray(x ^ (x >> np.uint64(31)))
+
+
+def round_keys(*key: int) -> np.ndarray:
+    """Derive the keys of all rounds from integers, for example a seed and an epoch."""
+    return np.random.SeedSequence([k % (1 << 64) for k in key]).generate_state(ROUNDS, np.uint64)
+
+
+def permuted(positions: np.ndarray, n: int, keys: np.ndarray) -> np.ndarray:
+    """Where the permutation of 0 .. n-1 sends each of ``positions`` (int64 in, int64 out)."""
+    assert n >= 1
+    assert not len(positions) or 0 <= positions.min() <= positions.max() < n
+    half = np.uint64(max(1, ((n - 1).bit_length() + 1) // 2))
+    found = positions.astype(np.uint64)
+    outside = np.arange(len(found))
+    while len(outside):
+        found[outside] = _feistel(found[outside], half, keys)
+        outside = outside[found[outside] >= n]
+    return found.astype(np.int64)
+
+
+def _feistel(x: np.ndarray, half: np.uint64, keys: np.ndarray) -> np.ndarray:
+    mask = (np.uint64(1) << half) - np.uint64(1)
+    left, right = x >> half, x & mask
+    for key in keys:
+        left, right = right, left ^ (_mixed(right + key) & mask)
+    return np.asarray((left << half) | right)

@@ -1,0 +1,48 @@
+"""The keyed permutation is a permutation, and a shuffled one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from olmeda.tokens.order import permuted, round_keys
+
+
+@settings(max_examples=100, deadline=None)
+@given(n=st.integers(1, 3000), seed=st.integers(0), epoch=st.integers(0, 1000))
+def test_every_number_comes_exactly_once(n: int, seed: int, epoch: int) -> None:
+    found = permuted(np.arange(n), n, round_keys(seed, epoch))
+    assert np.array_equal(np.sort(found), np.arange(n))
+
+
+@given(n=st.integers(2, 10**15), seed=st.integers(0, 2**63))
+def test_a_position_alone_gives_what_it_gives_among_others(n: int, seed: int) -> None:
+    keys = round_keys(seed)
+    places = np.unique(np.array([0, n // 3, n // 2, n - 1]))
+    together = permuted(places, n, keys)
+    alone = [permuted(places[i : i + 1], n, keys)[0] for i in range(len(places))]
+    assert together.tolist() == alone
+    assert together.max() < n
+
+
+def test_seed_and_epoch_change_the_order() -> None:
+    orders = [permuted(np.arange(500), 500, round_keys(*k)) for k in ((1, 0), (1, 1), (2, 0))]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert (orders[one] == orders[other]).mean() < 0.02
+
+
+@pytest.mark.parametrize("n", [64, 1000, 4097])
+def test_order_is_uncorrelated_with_position(n: int) -> None:
+    correlations = [
+        np.corrcoef(np.arange(n), permuted(np.arange(n), n, round_keys(seed)))[0, 1]
+        for seed in range(200)
+    ]
+    # the standard deviation of a random permutation's correlation is 1/sqrt(n-1)
+    assert abs(np.mean(correlations)) < 4 / np.sqrt(200 * (n - 1))
+    assert np.std(correlations) == pytest.approx(1 / np.sqrt(n - 1), rel=0.2)
+
+
+def test_order_is_the_same_on_every_machine() -> None:
+    assert permuted(np.arange(8), 10, round_keys(17, 0)).tolist() == [6, 2, 7, 3, 8, 1, 4, 5]
