@@ -1,0 +1,109 @@
+"""Train a model inside an artifact in the making: resume, log, save, probe; the loop does the rest.
+
+Used by every verb that trains. Leaves ``progress.jsonl`` and ``journal/speed.jsonl`` behind, and
+the state to resume from in ``resume/`` until ``finish`` removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from olmeda.artifacts.lineage import Making
+from olmeda.base.log import say
+from olmeda.train.duration import Duration, Position
+from olmeda.train.interrupt import noting_sigterm, stop_when_asked
+from olmeda.train.loop import Batches, Diverged, Every, Moment, train
+from olmeda.train.progress import ProgressLog, SpeedLog, StepMeter
+from olmeda.train.settings import LoopConfig
+from olmeda.train.state import FOLDER, SavedState, forget, restore, save_state, saved_state
+from olmeda.train.step import LossFn
+
+EACH_STEP = Duration.steps(1)
+
+
+def fit(
+    model: nn.Module,
+    batches: Batches,
+    loss_fn: LossFn,
+    loop: LoopConfig,
+    making: Making,
+    probes: Every = (),
+) -> Position:
+    """Train ``model`` in place as ``loop`` says, from the saved state if an earlier run left one.
+
+    ``probes`` run before a step is logged, so that what they measure enters its row. Raises
+    Diverged naming the step and the last saved state; ResourceError after SIGTERM.
+    """
+    until = loop.until.in_steps(batches.tokens_per_step, batches.steps_per_epoch)
+    warmup = loop.warmup.in_steps(batches.tokens_per_step, batches.steps_per_epoch)
+    optimizers = loop.optim.build(model, loop.lr)
+    folder = making.path / FOLDER
+    held = saved_state(folder) if making.resumed else None
+    if held is not None:
+        restore(folder, held, model, optimizers, batches.order_digest)
+        say(f"{making.path.name}: going on after step {held.steps} of {until}")
+    with contextlib.ExitStack() as stack:
+        log = ProgressLog(making.path / "progress.jsonl", held.progress_bytes if held else 0)
+        speed = SpeedLog(making.journal / "speed.jsonl")
+        label = making.path.name.removeprefix(".").removesuffix(".making")
+        meter = StepMeter(label, until, held.steps if held else 0, speed)
+        for part in (log, speed, meter):
+            stack.callback(part.close)
+        save = _saver(folder, model, optimizers, batches.order_digest, log)
+        request = stack.enter_context(noting_sigterm())
+        every = [
+            *probes,
+            (loop.log_every, log.record),
+            (loop.log_every, speed.record),
+            (EACH_STEP, meter.advance),
+            (loop.save_every, save),
+            (EACH_STEP, stop_when_asked(request, save, folder)),
+        ]
+        model.train()
+        try:
+            return train(
+                model,
+                batches,
+                loss_fn,
+                optimizers,
+                lr=loop.lr,
+                factor=loop.schedule.build(until, min(warmup, until)),
+                clip=loop.clip,
+                until=until,
+                every=every,
+                start=held.position if held else None,
+            )
+        except Diverged as problem:
+            raise Diverged(f"{problem}. {_last_saved(folder)}") from None
+
+
+def finish(making: Making) -> None:
+    """Remove the state to resume from; call when the checkpoint is written."""
+    forget(making.path / FOLDER)
+
+
+def _saver(
+    folder: Path,
+    model: nn.Module,
+    optimizers: Sequence[torch.optim.Optimizer],
+    order_digest: str,
+    log: ProgressLog,
+) -> Callable[[Moment], Mapping[str, Any]]:
+    def save(moment: Moment) -> Mapping[str, Any]:
+        save_state(folder, model, optimizers, moment.position, order_digest, log.saved_bytes())
+        return {}
+
+    return save
+
+
+def _last_saved(folder: Path) -> str:
+    held: SavedState | None = saved_state(folder)
+    if held is None:
+        return "No state was saved before it"
+    return f"The last saved state is of step {held.steps} and lies in {folder}"

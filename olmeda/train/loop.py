@@ -1,0 +1,105 @@
+"""The training loop of the whole project; pretraining, finetuning and preferences all call it.
+
+What differs between them comes in as ``batches`` and ``loss_fn``; what happens beside the steps
+(measuring, logging, saving, stopping) is the visible list ``every``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from olmeda.base.errors import OlmedaError
+from olmeda.train.duration import Duration, Position
+from olmeda.train.optim import set_rates
+from olmeda.train.schedule import Factor
+from olmeda.train.step import LossFn, MicroBatch, is_finite, train_step
+
+
+class Diverged(OlmedaError):
+    """The loss or its gradient is not a number any more."""
+
+
+class Batches(Protocol):
+    """The data of a run: every step's batch by its number, so that resuming needs no replay."""
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """How many steps one pass over the data takes."""
+
+    @property
+    def tokens_per_step(self) -> float:
+        """How many tokens a step reads, on average."""
+
+    @property
+    def order_digest(self) -> str:
+        """The identity of the order of the data."""
+
+    def at(self, step: int) -> Sequence[MicroBatch]:
+        """The micro-batches of one step, counted from 0."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where training is between two steps, with what was measured of the step before."""
+
+    position: Position
+    measures: Mapping[str, Any]
+    last: bool
+
+
+Hook = Callable[[Moment], Mapping[str, Any]]
+"""Called between steps; what it returns is added to the moment that later hooks see."""
+Every = Sequence[tuple[Duration, Hook]]
+
+
+def call_hooks(every: Every, before: Position | None, moment: Moment) -> None:
+    """Call, in order, the hooks that are due."""
+    for rhythm, hook in every:
+        if rhythm.due(before, moment.position, moment.last):
+            moment = replace(moment, measures={**moment.measures, **hook(moment)})
+
+
+def train(
+    model: nn.Module,
+    batches: Batches,
+    loss_fn: LossFn,
+    optimizers: Sequence[torch.optim.Optimizer],
+    *,
+    lr: float,
+    factor: Factor,
+    clip: float,
+    until: int,
+    every: Every,
+    start: Position | None = None,
+) -> Position:
+    """Train until step ``until``, from ``start`` if a saved state gave one; return where it ended.
+
+    ``lr * factor(step)`` is the learning rate. Raises Diverged, with the model as it was before
+    the step, when the loss or the gradient is not finite.
+    """
+    now = start or Position(0, 0, 0.0)
+    if start is None:
+        call_hooks(every, None, Moment(now, {}, last=until == 0))
+    while now.steps < until:
+        rate = lr * factor(now.steps)
+        set_rates(optimizers, rate)
+        batch = batches.at(now.steps)
+        measures = {"lr": rate, **train_step(model, batch, loss_fn, optimizers, clip)}
+        if not is_finite(measures):
+            raise Diverged(
+                f"step {now.steps + 1}: the loss is {measures['loss']} and the norm of its "
+                f"gradient {measures['grad_norm']}; lower lr or clip, or lengthen warmup"
+            )
+        before, now = now, _advance(now, batch, batches.steps_per_epoch)
+        call_hooks(every, before, Moment(now, measures, last=now.steps == until))
+    return now
+
+
+def _advance(now: Position, batch: Sequence[MicroBatch], steps_per_epoch: float) -> Position:
+    tokens = now.tokens + sum(micro.tokens for micro in batch)
+    return Position(now.steps + 1, tokens, (now.steps + 1) / steps_per_epoch)

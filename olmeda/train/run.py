@@ -1,0 +1,125 @@
+"""``train.run``: pretrain a model on a token set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field
+
+from olmeda.artifacts.lineage import Making
+from olmeda.artifacts.tokenset import TokenSet
+from olmeda.artifacts.verb import verb
+from olmeda.base.config import ArtifactPath, Config
+from olmeda.base.errors import ConfigError
+from olmeda.model import hf
+from olmeda.model.config import ModelConfig
+from olmeda.model.transformer import Transformer
+from olmeda.tokens.loader import TokenLoader
+from olmeda.train.duration import Duration
+from olmeda.train.fit import finish, fit
+from olmeda.train.loop import Every
+from olmeda.train.machine import prepare
+from olmeda.train.probes import held_out, held_out_probe
+from olmeda.train.rows import Rows, language_loss
+from olmeda.train.settings import LoopConfig
+from olmeda.train.size import active_parameters, parameters
+
+
+class ProbeConfig(Config, frozen=True):
+    """How often held-out text is measured (always at the start and the end), and how much of it."""
+
+    every: Duration = Duration.steps(80)
+    tokens: Annotated[int, Field(gt=0)] = 8192
+    """Tokens of each source, in whole documents."""
+
+
+class RunConfig(Config, frozen=True):
+    """What to train, on what, for how long."""
+
+    tokens: ArtifactPath
+    heldout: ArtifactPath | None = None
+    """Tokens that are measured and never trained on."""
+    model: ModelConfig
+    loop: LoopConfig
+    probe: ProbeConfig = ProbeConfig()
+    threads: Annotated[int, Field(gt=0)] = 1
+    seed: int = 0
+    """Of the first weights and of the order of the data."""
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """The batches of pretraining: chunks of the token set, a slice of rows at a time."""
+
+    loader: TokenLoader
+    micro_rows: int
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in one pass over all chunks."""
+        return self.loader.instances / self.loader.size
+
+    @property
+    def tokens_per_step(self) -> float:
+        """Tokens of one step."""
+        return self.loader.size * self.loader.sequence
+
+    @property
+    def order_digest(self) -> str:
+        """The loader's."""
+        return self.loader.order_digest
+
+    def at(self, step: int) -> list[Rows]:
+        """The chunks of one step as micro-batches."""
+        batch = torch.from_numpy(self.loader.batch(step))
+        return [
+            Rows(part[:, :-1], part[:, 1:], part[:, 1:].numel(), part[:, 1:].numel())
+            for part in torch.split(batch, self.micro_rows)
+        ]
+
+
+@verb("train.run", makes="checkpoint", resumable=True)
+def run(config: RunConfig, making: Making) -> None:
+    """Pretrain a model on a token set.
+
+    Raises ConfigError where model and tokens do not fit, Diverged where the loss is no number.
+    """
+    loop = config.loop
+    tokens = TokenSet.open(config.tokens)
+    require_fit(tokens, config.model, loop.sequence)
+    prepare(config.threads, config.seed)
+    model = Transformer.initialised(config.model, config.seed)
+    loader = TokenLoader(tokens, loop.sequence, loop.batch_tokens // loop.sequence, config.seed)
+    batches = Chunks(loader, max(loop.micro_tokens // loop.sequence, 1))
+    probes: Every = []
+    if config.heldout is not None:
+        measured = TokenSet.open(config.heldout)
+        measured.require_tokenizer(tokens.index.tokenizer_digest, str(config.tokens))
+        held = held_out(measured, loop.sequence, config.probe.tokens, batches.micro_rows)
+        rhythm = config.probe.every.model_copy(update={"ends": True})
+        probes = [(rhythm, held_out_probe(model, held))]
+    end = fit(model, batches, language_loss(config.model.experts), loop, making, probes)
+    hf.save(model, making.path, tokens.tokenizer)
+    finish(making)
+    making.counts |= {
+        "tokens": end.tokens,
+        "steps": end.steps,
+        "parameters": parameters(model),
+        "active_parameters": active_parameters(model),
+    }
+
+
+def require_fit(tokens: TokenSet, model: ModelConfig, sequence: int) -> None:
+    """Raise ConfigError unless the model has a row for every id and room for every sequence."""
+    if tokens.index.vocab_size > model.vocab_size:
+        raise ConfigError(
+            f"model.vocab_size {model.vocab_size} is less than the {tokens.index.vocab_size} ids "
+            f"of the tokenizer of {tokens.path}; say model.vocab_size={tokens.index.vocab_size}"
+        )
+    if sequence > model.sequence:
+        raise ConfigError(
+            f"loop.sequence {sequence} is longer than the model's context of {model.sequence}; "
+            f"say model.sequence={sequence}, or shorten loop.sequence"
+        )

@@ -1,0 +1,64 @@
+"""The ``loop`` block of a recipe: how long, how fast and how often, for every kind of training."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from olmeda.base.config import Config
+from olmeda.train.duration import Duration
+from olmeda.train.optim import AdamW, Optim
+from olmeda.train.schedule import Cosine, Schedule
+
+
+class LoopConfig(Config, frozen=True):
+    """How a model is trained; exactly one of ``steps``, ``tokens`` and ``epochs`` says how long."""
+
+    steps: Annotated[int, Field(gt=0)] | None = None
+    tokens: Annotated[float, Field(gt=0)] | None = None
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    batch_tokens: Annotated[int, Field(gt=0)] = 8192
+    """Tokens of one optimiser step."""
+    micro_tokens: Annotated[int, Field(gt=0)] = 4096
+    """Tokens (padding included) that go through the model at once; gradients are added up."""
+    sequence: Annotated[int, Field(gt=0)] = 256
+    """The length of a row."""
+    lr: Annotated[float, Field(gt=0)] = 3e-3
+    """The peak learning rate."""
+    warmup: Duration = Duration.steps(10)
+    schedule: Schedule = Cosine()
+    optim: Optim = AdamW()
+    clip: Annotated[float, Field(ge=0)] = 1.0
+    """The largest norm of the gradient; 0 clips nothing."""
+    log_every: Duration = Duration.steps(1, ends=True)
+    save_every: Duration = Duration.steps(100)
+    """How often the state is saved that an interrupted run goes on from."""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> LoopConfig:
+        given = [name for name in ("steps", "tokens", "epochs") if self.length_in(name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "say how long to train: exactly one of steps, tokens and epochs "
+                f"(given: {', '.join(given) or 'none'})"
+            )
+        if self.batch_tokens < self.sequence:
+            raise ValueError(
+                f"batch_tokens {self.batch_tokens} holds no row of sequence {self.sequence}"
+            )
+        return self
+
+    def length_in(self, unit: str) -> float | None:
+        """The length in one unit, where it was given in that unit."""
+        return {"steps": self.steps, "tokens": self.tokens, "epochs": self.epochs}[unit]
+
+    @property
+    def until(self) -> Duration:
+        """How long to train."""
+        if self.steps is not None:
+            return Duration.steps(self.steps)
+        if self.tokens is not None:
+            return Duration.tokens(self.tokens)
+        assert self.epochs is not None
+        return Duration.epochs(self.epochs)

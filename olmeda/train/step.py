@@ -1,0 +1,86 @@
+"""One optimiser step over micro-batches, each unit of the batch counting the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class MicroBatch(Protocol):
+    """What a loss function can read; as much as fits in memory at once."""
+
+    @property
+    def units(self) -> int:
+        """How many things the loss is averaged over: trainable tokens, or pairs."""
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens the model reads."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a loss function says about one micro-batch.
+
+    ``total`` is summed over the units; ``penalty`` is a mean of its own and is added with the
+    micro-batch's share of the units; ``measures`` are sums over the units, reported as means.
+    """
+
+    total: Tensor
+    penalty: Tensor | None = None
+    measures: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+LossFn = Callable[[Any, Any], Losses]
+"""``loss_fn(model, micro_batch)``."""
+
+
+def accumulate(model: nn.Module, batch: Sequence[MicroBatch], loss_fn: LossFn) -> dict[str, float]:
+    """Add up the gradients of a batch; return ``loss`` and the measures as means over its units.
+
+    The mean is over all units of the batch, so the split into micro-batches changes nothing but
+    rounding (a mean of micro-batch means would count units of short ones more).
+    """
+    units = sum(micro.units for micro in batch)
+    sums: dict[str, float] = {}
+    for micro in batch:
+        losses = loss_fn(model, micro)
+        objective = losses.total / units
+        if losses.penalty is not None:
+            objective = objective + losses.penalty * (micro.units / units)
+        objective.backward()  # type: ignore[no-untyped-call]
+        for name, value in {"loss": losses.total, **losses.measures}.items():
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
+    return {name: value / units for name, value in sums.items()}
+
+
+def train_step(
+    model: nn.Module,
+    batch: Sequence[MicroBatch],
+    loss_fn: LossFn,
+    optimizers: Sequence[torch.optim.Optimizer],
+    clip: float,
+) -> dict[str, float]:
+    """Accumulate, clip the gradient's norm to ``clip``, update; return what was measured.
+
+    A loss or gradient that is not finite updates nothing: the caller decides what then.
+    """
+    measures = accumulate(model, batch, loss_fn)
+    norm = float(nn.utils.clip_grad_norm_(model.parameters(), clip or math.inf))
+    measures["grad_norm"] = norm
+    if is_finite(measures):
+        for optimizer in optimizers:
+            optimizer.step()
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    return measures
+
+
+def is_finite(measures: Mapping[str, float]) -> bool:
+    """Whether the loss and the gradient's norm are numbers one can go on with."""
+    return math.isfinite(measures["loss"]) and math.isfinite(measures["grad_norm"])
