@@ -31,8 +31,8 @@ check:
 
 bench: setup
 	@test -n "$(ROOM)" || { echo "say which room: make bench ROOM=data"; exit 2; }
-	@test -f bench/$(ROOM).py || { echo "no bench/$(ROOM).py; there are: $$(ls bench/*.py | xargs -n1 basename -s .py | xargs)"; exit 2; }
-	$(BIN)/python bench/$(ROOM).py
+	@test -f bench/$(ROOM).py || { echo "no bench/$(ROOM).py; there are: $$(ls bench/*.py | grep -v comparison | xargs -n1 basename -s .py | xargs)"; exit 2; }
+	OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python bench/$(ROOM).py
 
 clean:
 	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache
