@@ -1,0 +1,1 @@
+"""One file a scorer: the pure measure first, then the plug-in that marks one answer with it."""

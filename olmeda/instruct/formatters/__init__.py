@@ -1,0 +1,1 @@
+"""One file a formatter; a new file here is the whole change."""
