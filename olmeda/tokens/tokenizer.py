@@ -22,7 +22,8 @@ PROBES = (
     "",
     " a  b\t c\n\n  d \u00a0\u2028\u3000e ",
     "It's 12345 we'LL don\u2019t x_1+=y**2; #!/usr/bin",
-    "na\u00efve nai\u0308ve \u00c5\u212b \ufb01 \u6f22\u5b57 \u0939\u093f \U0001f600\u200d\U0001f525",
+    "na\u00efve nai\u0308ve \u00c5\u212b \ufb01 \u6f22\u5b57 \u0939\u093f",
+    "\U0001f600\u200d\U0001f525",
     "<s></s> [INST] <|im_start|>\r\n\0",
 )
 """Texts on which engines that split or normalise differently disagree."""

@@ -1,0 +1,66 @@
+"""A reward model: a transformer whose last hidden state becomes one number.
+
+On disk it is a sequence classifier of transformers with one label.
+
+Shapes: ``B`` sequences, ``T`` tokens, ``D`` width.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from olmeda.artifacts.checkpoint import Checkpoint
+from olmeda.model.hf import fill, write_model
+from olmeda.model.hf_config import from_hf, special_ids, to_hf
+from olmeda.model.hf_names import backbone_views
+from olmeda.model.linear import Linear
+from olmeda.model.transformer import Transformer
+
+HEAD = "SequenceClassification"
+
+
+class RewardModel(nn.Module):
+    """``score(h at the last token)``. The score begins at zero: every answer is worth the same.
+
+    Takes ``body`` over and drops its language-modelling head.
+    """
+
+    def __init__(self, body: Transformer) -> None:
+        super().__init__()
+        body.head = None
+        self.body = body
+        self.score = Linear(body.config.width, 1)
+        nn.init.zeros_(self.score.weight)
+
+    def forward(self, ids_BT: Tensor, last_B: Tensor) -> Tensor:
+        """The reward ``[B]`` of each row, read at position ``last_B`` (its last real token).
+
+        What stands to the right of it is padding and changes nothing.
+        """
+        h_BTD = self.body(ids_BT).h_BTD
+        h_BD = h_BTD[torch.arange(len(last_B)), last_B]
+        reward_B1: Tensor = self.score(h_BD)
+        return reward_B1[:, 0]
+
+    def views(self, fused_experts: bool = False) -> dict[str, Tensor]:
+        """Tensor name on disk -> view of a parameter."""
+        found = dict(backbone_views(self.body, fused_experts))
+        return {**found, "score.weight": self.score.weight.data}
+
+
+def save_reward(model: RewardModel, folder: Path, tokenizer: Path) -> None:
+    """Write a reward model as ``AutoModelForSequenceClassification`` of transformers reads it."""
+    config = to_hf(model.body.config, special_ids(tokenizer), HEAD)
+    config |= {"id2label": {"0": "reward"}, "label2id": {"reward": 0}}
+    write_model(folder, config, model.views(), tokenizer)
+
+
+def load_reward(folder: Path) -> RewardModel:
+    """Open a reward model, in float32 and evaluation mode. Raises ArtifactError."""
+    checkpoint = Checkpoint.open(folder)
+    model = RewardModel(Transformer(from_hf(checkpoint.config, str(folder / "config.json"))))
+    fill(checkpoint, model.views)
+    return model.eval()
