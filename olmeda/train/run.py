@@ -15,6 +15,8 @@ from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.errors import ConfigError
 from olmeda.model import hf
 from olmeda.model.config import ModelConfig
+from olmeda.model.flops import active_parameters, parameters
+from olmeda.model.hf_config import special_ids, to_hf
 from olmeda.model.transformer import Transformer
 from olmeda.tokens.loader import TokenLoader
 from olmeda.train.duration import Duration
@@ -24,7 +26,6 @@ from olmeda.train.machine import prepare
 from olmeda.train.probes import held_out, held_out_probe
 from olmeda.train.rows import Rows, language_loss
 from olmeda.train.settings import LoopConfig
-from olmeda.train.size import active_parameters, parameters
 
 
 class ProbeConfig(Config, frozen=True):
@@ -106,13 +107,17 @@ def run(config: RunConfig, making: Making) -> None:
     making.counts |= {
         "tokens": end.tokens,
         "steps": end.steps,
-        "parameters": parameters(model),
-        "active_parameters": active_parameters(model),
+        "parameters": parameters(config.model),
+        "active_parameters": active_parameters(config.model),
     }
 
 
 def require_fit(tokens: TokenSet, model: ModelConfig, sequence: int) -> None:
-    """Raise ConfigError unless the model has a row for every id and room for every sequence."""
+    """Raise ConfigError unless model and tokens fit and the checkpoint can be written later.
+
+    Fit: the model has a row for every id and room for every sequence.
+    """
+    to_hf(model, special_ids(tokens.tokenizer))
     if tokens.index.vocab_size > model.vocab_size:
         raise ConfigError(
             f"model.vocab_size {model.vocab_size} is less than the {tokens.index.vocab_size} ids "

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from olmeda.artifacts.checkpoint import Checkpoint, read_progress
+from olmeda.artifacts.lineage import Lineage
+from olmeda.base.errors import ArtifactError, ConfigError, ResourceError
+from olmeda.train import run as module
+from olmeda.train.loop import Diverged
+from olmeda.train.run import Chunks, RunConfig, run
+from train.conftest import MODELS, SHAPE
+
+LOOP = {"steps": 20, "batch_tokens": 128, "micro_tokens": 64, "sequence": 32, "lr": 0.01,
+        "save_every": 10, "warmup": 2}  # fmt: skip
+
+
+def config(tokens: dict[str, Path], shape: str = "dense", **changes: Any) -> RunConfig:
+    loop = {**LOOP, **changes.pop("loop", {})}
+    values = {**tokens, "model": MODELS[shape], "loop": loop, "seed": 3,
+              "probe": {"every": 8, "tokens": 200}, **changes}  # fmt: skip
+    return RunConfig.model_validate(values)
+
+
+def at_step(step: int, do: Any) -> Any:
+    """``Chunks.at`` that does something before it gives the batch of one step."""
+    plain = Chunks.at
+
+    def at(self: Chunks, number: int) -> Any:
+        if number == step:
+            do()
+        return plain(self, number)
+
+    return at
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("optim", ["adamw", "muon"])
+@pytest.mark.parametrize("model", ["dense", "moe"])
+def test_a_killed_run_goes_on_and_ends_bit_equal(
+    model: str, optim: str, tokens: dict[str, Path], tmp_path: Path, monkeypatch: Any
+) -> None:
+    settings = config(tokens, model, loop={"optim": {"kind": optim}})
+    straight = run(settings, tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        patch.setattr(Chunks, "at", at_step(14, interrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(settings, tmp_path / "killed")
+    assert not (tmp_path / "killed").exists()
+    held = tmp_path / ".killed.making"
+    assert json.loads((held / "resume/state.json").read_text())["steps"] == 10
+    torch.manual_seed(99)
+    killed = run(settings, tmp_path / "killed")
+    for name in ("model.safetensors", "progress.jsonl"):
+        assert (killed / name).read_bytes() == (straight / name).read_bytes(), name
+    assert Lineage.open(killed).digest == Lineage.open(straight).digest
+    assert not (killed / "resume").exists()
+
+
+def test_sigterm_saves_the_step_it_came_in_and_the_run_goes_on_from_there(
+    tokens: dict[str, Path], tmp_path: Path, monkeypatch: Any
+) -> None:
+    settings = config(tokens)
+    with monkeypatch.context() as patch:
+        patch.setattr(Chunks, "at", at_step(6, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+        with pytest.raises(ResourceError, match=r"after step 7 .*again to go on"):
+            run(settings, tmp_path / "stopped")
+    stopped = run(settings, tmp_path / "stopped")
+    assert Lineage.open(stopped).digest == Lineage.open(run(settings, tmp_path / "s")).digest
+
+
+def test_progress_holds_loss_every_step_and_held_out_bits_at_start_rhythm_and_end(
+    tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    made = run(config(tokens, "moe"), tmp_path / "made")
+    rows = read_progress(made)
+    assert [r["step"] for r in rows] == list(range(21))
+    assert [r["step"] for r in rows if "heldout/long" in r] == [0, 8, 16, 20]
+    assert "loss" not in rows[0]
+    assert all({"loss", "lr", "grad_norm", "balance", "router_z"} <= set(r) for r in rows[1:])
+    assert rows[-1]["tokens"] == 20 * 128
+    assert rows[-1]["heldout/short"] < rows[0]["heldout/short"]
+    assert all(abs(sum(layer) - 1) < 1e-9 for layer in rows[-1]["load"])
+    assert (made / "journal" / "speed.jsonl").is_file()
+    counts = Lineage.open(made).counts
+    assert counts["tokens"] == 2560
+    assert counts["active_parameters"] < counts["parameters"]
+    assert Checkpoint.open(made).config["vocab_size"] == 400
+
+
+def test_a_run_without_held_out_tokens_measures_none(
+    tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    settings = config(tokens, heldout=None, loop={"steps": 2})
+    assert all("loss" in r for r in read_progress(run(settings, tmp_path / "made"))[1:])
+
+
+def test_a_loss_that_is_no_number_names_the_step_and_the_last_saved_state(
+    tokens: dict[str, Path], tmp_path: Path, monkeypatch: Any
+) -> None:
+    made: list[torch.nn.Module] = []
+    build = module.Transformer.initialised
+
+    def kept(*given: Any) -> Any:
+        made.append(build(*given))
+        return made[0]
+
+    def spoil() -> None:
+        with torch.no_grad():
+            next(made[0].parameters()).fill_(float("nan"))
+
+    monkeypatch.setattr(module.Transformer, "initialised", kept)
+    monkeypatch.setattr(Chunks, "at", at_step(12, spoil))
+    with pytest.raises(Diverged, match=r"step 13: the loss is nan.*state is of step 10"):
+        run(config(tokens), tmp_path / "made")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {**SHAPE, "vocab_size": 300}}, "say model.vocab_size=400"),
+        ({"loop": {**LOOP, "sequence": 64}}, "longer than the model's context of 32"),
+    ],
+)
+def test_a_model_that_does_not_fit_the_tokens_is_refused(
+    changes: dict[str, Any], message: str, tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run(config(tokens, **changes), tmp_path / "made")
+
+
+def test_held_out_tokens_of_another_tokenizer_are_refused(
+    tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    from olmeda.tokens.encode import EncodeConfig, encode
+    from olmeda.tokens.train import TrainConfig, train
+
+    text = tokens["heldout"].parent / "heldout-text"
+    other = train(TrainConfig(corpus=text, vocab_size=300), tmp_path / "tokenizer")
+    heldout = encode(EncodeConfig(corpus=text, tokenizer=other), tmp_path / "heldout")
+    with pytest.raises(ArtifactError, match="another tokenizer"):
+        run(config(tokens, heldout=heldout), tmp_path / "made")
+
+
+@pytest.mark.parametrize("given", [{}, {"steps": 3, "epochs": 1}])
+def test_a_loop_has_exactly_one_length(given: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="exactly one of steps, tokens and epochs"):
+        module.LoopConfig(**given)  # type: ignore[arg-type]
