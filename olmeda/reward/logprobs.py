@@ -46,7 +46,8 @@ def reduced(logp_BT: np.ndarray, kept_BT: np.ndarray, how: Reduce) -> np.ndarray
     if how != "avg":
         return total
     count = kept_BT.sum(axis=-1)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    mean: np.ndarray = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
 
 
 def implicit_reward(policy_B: np.ndarray, reference_B: np.ndarray | None) -> np.ndarray:
