@@ -1,0 +1,62 @@
+"""Kernels of the near-copy search: which one document shares most n-grams with a text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from olmeda.data.kernels.compiled import compiled
+
+
+@compiled
+def fill_index(table: np.ndarray, entries: np.ndarray, keys: np.ndarray) -> None:
+    """Put ``keys`` uint64 [K] (distinct) into ``table``; ``entries`` int64 names each, -1 free."""
+    mask = table.size - 1
+    for key in range(keys.size):
+        slot = np.int64(keys[key]) & mask
+        while entries[slot] >= 0:
+            slot = (slot + 1) & mask
+        table[slot] = keys[key]
+        entries[slot] = key
+
+
+@compiled
+def best_overlaps(
+    hashes: np.ndarray,
+    begins: np.ndarray,
+    table: np.ndarray,
+    entries: np.ndarray,
+    postings: np.ndarray,
+    postings_of: np.ndarray,
+    indexed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """``(largest number of n-grams shared with one indexed document, that document)`` int64 [D].
+
+    Key ``k`` stands in documents ``postings[postings_of[k]:postings_of[k + 1]]``, in order. Of
+    equally near documents the first counts; -1 where nothing is shared.
+    """
+    most = np.zeros(begins.size - 1, np.int64)
+    nearest = np.full(begins.size - 1, -1, np.int64)
+    shared = np.zeros(indexed, np.int64)
+    touched = np.empty(indexed, np.int64)
+    mask = table.size - 1
+    for doc in range(begins.size - 1):
+        count = 0
+        for gram in range(begins[doc], begins[doc + 1]):
+            slot = np.int64(hashes[gram]) & mask
+            while entries[slot] >= 0 and table[slot] != hashes[gram]:
+                slot = (slot + 1) & mask
+            if entries[slot] < 0:
+                continue
+            for place in range(postings_of[entries[slot]], postings_of[entries[slot] + 1]):
+                other = postings[place]
+                if shared[other] == 0:
+                    touched[count] = other
+                    count += 1
+                shared[other] += 1
+        for index in range(count):
+            other = touched[index]
+            nearer = shared[other] > most[doc]
+            if nearer or (shared[other] == most[doc] and other < nearest[doc]):
+                most[doc], nearest[doc] = shared[other], other
+            shared[other] = 0
+    return most, nearest

@@ -1,0 +1,83 @@
+"""The ledger: what happened to every document and why; ``why`` tells it for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from olmeda.artifacts.corpus import LEDGER, Corpus
+from olmeda.base.errors import InputError, unknown
+from olmeda.data.cut import Cut
+
+FILE = "ledger.parquet"
+
+
+class LedgerRows:
+    """Rows of the ledger, gathered in the order of the documents."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[str | int | None]] = {name: [] for name in LEDGER.names}
+
+    def add(
+        self, id: str, source: str, stage: str, action: str, reason: str, start: int, end: int,
+        kept: str | None = None,
+    ) -> None:  # fmt: skip
+        """One dropped document or cut stretch."""
+        values = (id, source, stage, action, reason, start, end, kept)
+        for column, value in zip(self._columns.values(), values):
+            column.append(value)
+
+    def drop(
+        self, id: str, source: str, stage: str, reason: str, length: int, kept: str | None = None
+    ) -> None:
+        """A document of ``length`` characters left at ``stage``."""
+        self.add(id, source, stage, "drop", reason, 0, length, kept)
+
+    def cut(self, id: str, source: str, stage: str, cut: Cut) -> None:
+        """A stretch of a document left."""
+        self.add(id, source, stage, "cut", cut.reason, cut.start, cut.end)
+
+    def table(self) -> pa.Table:
+        """All rows as the ledger's schema has them."""
+        return pa.table(self._columns, schema=LEDGER)
+
+
+def why(corpus_path: Path, id: str) -> str:
+    """What happened to the document ``id`` on its way into a corpus, in a few lines.
+
+    Raises InputError listing the nearest ids for one that never came by.
+    """
+    corpus = Corpus.open(corpus_path)
+    source = next((d.source for d in corpus if d.id == id), None)
+    if not (corpus_path / FILE).is_file():
+        if source is None:
+            raise InputError(_nobody(corpus, id, []))
+        return f"{id} (source {source}): stands in {corpus_path} as it was read; nothing left it"
+    rows = pq.read_table(corpus_path / FILE, filters=[("id", "==", id)]).to_pylist()
+    if source is None and not rows:
+        known = pq.read_table(corpus_path / FILE, columns=["id"]).column("id").unique()
+        raise InputError(_nobody(corpus, id, known.to_pylist()))
+    cuts = [row for row in rows if row["action"] == "cut"]
+    drops = [row for row in rows if row["action"] == "drop"]
+    lines = [f"{id} (source {source or rows[0]['source']})"]
+    lines += [
+        f"  {row['stage']}: cut {row['start']}-{row['end']} "
+        f"({row['end'] - row['start']} characters), because {row['reason']}"
+        for row in cuts
+    ]
+    for row in drops:
+        other = f"; the other copy is {row['kept']}" if row["kept"] else ""
+        lines.append(f"  {row['stage']}: dropped, because {row['reason']}{other}")
+    if not drops:
+        gone = sum(row["end"] - row["start"] for row in cuts)
+        lines.append(f"  kept, {gone} characters cut" if cuts else "  kept whole")
+    return "\n".join(lines)
+
+
+def _nobody(corpus: Corpus, id: str, dropped: list[str]) -> str:
+    ids = [*dropped, *(document.id for document in corpus)]
+    last = id.rpartition("/")[2].lower()
+    likely = [known for known in ids if last and last in known.lower()]
+    return f"{corpus.path}: {unknown('document', id, likely or ids)}"

@@ -1,0 +1,11 @@
+"""Chance that belongs to a name: the same seed and name draw the same number, in any order."""
+
+from __future__ import annotations
+
+import xxhash
+
+
+def draw(seed: int, name: str) -> float:
+    """A number in [0, 1) for ``name``, even over names; another seed shuffles them all anew."""
+    key = f"{seed}\0{name}".encode("utf-8", "surrogatepass")
+    return xxhash.xxh3_64_intdigest(key) / 2.0**64
