@@ -19,6 +19,10 @@ from olmeda.model.cache import Cache
 from olmeda.model.sampling import sample
 from olmeda.model.transformer import Transformer
 
+WORTH_DROPPING = 4
+"""Finished rows leave the batch once more than one in this many is finished: leaving copies the
+cache of those that stay."""
+
 
 def generate(
     model: Transformer,
@@ -84,18 +88,21 @@ class _Run:
     ) -> list[list[int]]:
         """Step until no row runs; return the answers in the order of the prompts."""
         logits_BV = self._read_prompts()
+        done_B = torch.zeros(len(self.running), dtype=torch.bool)
         for step in range(self.steps):
             chance_B = chances[self.running, step] if chances is not None else torch.empty(0)
             next_B = sample(logits_BV, chance_B, temperature=temperature, top_k=top_k, top_p=top_p)
+            done_B = done_B | (next_B == eos)
+            self._collect(next_B, done_B)
             full_B = self.cache.lengths_B >= self.model.config.sequence
-            self._collect(next_B, eos)
-            stay = torch.nonzero((next_B != eos) & ~full_B)[:, 0]
-            if not len(stay) or step + 1 == self.steps:
+            if step + 1 == self.steps or bool((done_B | full_B).all()):
                 break
-            if len(stay) < len(next_B):
+            if bool(full_B.any()) or int(done_B.sum()) * WORTH_DROPPING > len(done_B):
+                stay = torch.nonzero(~(done_B | full_B))[:, 0]
                 self.cache.keep(stay)
                 self.running = [self.running[i] for i in stay.tolist()]
-            h_B1D = self.model(next_B[stay][:, None], self.cache).h_BTD
+                next_B, done_B = next_B[stay], done_B[stay]
+            h_B1D = self.model(next_B[:, None], self.cache).h_BTD
             logits_BV = self.model.logits(h_B1D[:, 0])
         return self.answers
 
@@ -104,7 +111,8 @@ class _Run:
         self.cache.lengths_B = self.lengths_B
         return self.model.logits(h_BTD[torch.arange(len(h_BTD)), self.lengths_B - 1])
 
-    def _collect(self, next_B: Tensor, eos: int) -> None:
-        for row, token in zip(self.running, next_B.tolist(), strict=True):
-            if token != eos:
+    def _collect(self, next_B: Tensor, done_B: Tensor) -> None:
+        rows = zip(self.running, next_B.tolist(), done_B.tolist(), strict=True)
+        for row, token, done in rows:
+            if not done:
                 self.answers[row].append(token)

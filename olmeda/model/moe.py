@@ -65,22 +65,31 @@ class _Dispatch(torch.autograd.Function):
         return grad_NKD.sum(1), None, None, None
 
 
-class _Unsort(torch.autograd.Function):
-    """Put visits back in the order of tokens. Backward is the opposite permutation."""
+class _Combine(torch.autograd.Function):
+    """Weight the visits' outputs and sum them for each token, put back in the order of tokens."""
 
     @staticmethod
-    def forward(ctx: Any, y_MD: Tensor, order_M: Tensor, back_M: Tensor) -> Tensor:
-        ctx.save_for_backward(order_M)
-        return y_MD.index_select(0, back_M)
+    def forward(
+        ctx: Any, y_MD: Tensor, weights_NK: Tensor, order_M: Tensor, back_M: Tensor
+    ) -> Tensor:
+        tokens, chosen = weights_NK.shape
+        y_NKD = y_MD.index_select(0, back_M).view(tokens, chosen, y_MD.shape[-1])
+        ctx.save_for_backward(y_NKD, weights_NK, order_M)
+        y_ND = y_NKD[:, 0] * weights_NK[:, :1]
+        for k in range(1, chosen):
+            y_ND.addcmul_(y_NKD[:, k], weights_NK[:, k : k + 1])
+        return y_ND
 
     @staticmethod
-    def backward(ctx: Any, grad_MD: Tensor) -> tuple[Tensor, None, None]:
-        (order_M,) = ctx.saved_tensors
-        return grad_MD.index_select(0, order_M), None, None
+    def backward(ctx: Any, grad_ND: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        y_NKD, weights_NK, order_M = ctx.saved_tensors
+        weight_M1 = weights_NK.flatten()[order_M, None]
+        grad_y_MD = grad_ND.index_select(0, order_M // weights_NK.shape[1]).mul_(weight_M1)
+        return grad_y_MD, torch.linalg.vecdot(y_NKD, grad_ND[:, None]), None, None
 
 
 _dispatch: Callable[[Tensor, Tensor, Tensor, int], Tensor] = _Dispatch.apply
-_unsort: Callable[[Tensor, Tensor, Tensor], Tensor] = _Unsort.apply
+_combine: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = _Combine.apply
 
 
 class MoE(nn.Module):
@@ -104,9 +113,8 @@ class MoE(nn.Module):
         back_M[order_M] = torch.arange(len(order_M), device=order_M.device)
         loads = torch.bincount(chosen_M, minlength=self.count).tolist()
         x_MD = _dispatch(x_ND, order_M, back_M, self.chosen)
-        y_MD = _unsort(self._experts(x_MD, loads), order_M, back_M)
-        y_NKD = y_MD.view(-1, self.chosen, y_MD.shape[-1])
-        y_ND = torch.einsum("nkd,nk->nd", y_NKD, routed.weights_NK)
+        y_MD = self._experts(x_MD, loads)
+        y_ND = _combine(y_MD, routed.weights_NK, order_M, back_M)
         return y_ND.view_as(x_BTD), routed
 
     def _experts(self, x_MD: Tensor, loads: list[int]) -> Tensor:
