@@ -1,0 +1,74 @@
+"""Batches of whole rows, shuffled anew each epoch, cut by length into micro-batches.
+
+Rows are never cut or joined: each stands in a line of its own, padded on the right to the longest
+of its micro-batch, so attention never crosses from one conversation to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from olmeda.tokens.order import permuted, round_keys
+from olmeda.train.step import MicroBatch
+
+Collate = Callable[[Sequence[int]], MicroBatch]
+"""Builds a micro-batch from the numbers of its rows."""
+
+
+@dataclass(frozen=True)
+class ShuffledRows:
+    """Steps over rows: each epoch's order is cut into parts of nearly ``batch_tokens`` tokens.
+
+    ``tokens``: how many each row holds; ``widths``: how many it takes in a micro-batch when it is
+    the longest there, padding of its parts included (for a pair twice its longer part).
+    """
+
+    tokens: np.ndarray
+    widths: np.ndarray
+    batch_tokens: int
+    micro_tokens: int
+    seed: int
+    order_digest: str
+    collate: Collate
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Whole steps in one pass; every row comes once."""
+        steps = round(int(self.tokens.sum()) / self.batch_tokens)
+        return min(max(steps, 1), len(self.tokens))
+
+    @property
+    def tokens_per_step(self) -> float:
+        """The mean; single steps differ by their rows."""
+        return float(self.tokens.sum()) / self.steps_per_epoch
+
+    def rows_of(self, step: int) -> np.ndarray:
+        """The numbers of the rows of one step, a pure function of seed and step."""
+        steps = int(self.steps_per_epoch)
+        epoch, part = divmod(step, steps)
+        bounds = np.arange(part, part + 2) * len(self.tokens) // steps
+        keys = round_keys(self.seed, epoch)
+        return permuted(np.arange(bounds[0], bounds[1]), len(self.tokens), keys)
+
+    def at(self, step: int) -> list[MicroBatch]:
+        """The micro-batches of one step, longest rows first."""
+        groups = grouped_by_length(self.rows_of(step), self.widths, self.micro_tokens)
+        return [self.collate(group) for group in groups]
+
+
+def grouped_by_length(rows: np.ndarray, widths: np.ndarray, micro_tokens: int) -> list[list[int]]:
+    """Groups of rows of like length, each at most ``micro_tokens`` wide when padded (one at least).
+
+    Longest first; rows of equal length keep their order.
+    """
+    groups: list[list[int]] = []
+    for row in rows[np.argsort(-widths[rows], kind="stable")].tolist():
+        widest = widths[groups[-1][0]] if groups else 0
+        if groups and (len(groups[-1]) + 1) * widest <= micro_tokens:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
