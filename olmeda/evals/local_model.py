@@ -5,6 +5,7 @@ Shapes: ``B`` prompts of a batch, ``T`` tokens, ``V`` vocabulary.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from olmeda.artifacts.examples import Message
+from olmeda.artifacts.tokenset import tokenizer_digest
 from olmeda.base.errors import InputError
 from olmeda.model import hf
 from olmeda.model.cache import Cache
@@ -36,20 +38,49 @@ class Answerer(Protocol):
         """Bits (end token included) of one given answer after each prompt."""
 
 
+class Reader:
+    """A tokenizer that remembers prompts and answers: many systems are asked the same."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.prompt = functools.cache(self._prompt)
+        self.answer = functools.cache(self._answer)
+
+    def _prompt(self, text: str) -> list[int]:
+        message = Message("user", text)
+        return self.tokenizer.encode_chat([message], generation_prompt=True)[0]
+
+    def _answer(self, text: str) -> list[int]:
+        return [*self.tokenizer.encode(text), self.tokenizer.eos]
+
+
+_READERS: dict[str, Reader] = {}
+
+
+def reader(folder: Path) -> Reader:
+    """The tokenizer in ``folder``; opened once in a process for all folders that hold the same."""
+    digest = tokenizer_digest(folder)
+    if digest not in _READERS:
+        _READERS.clear()  # systems mostly share one tokenizer; keep no more than that
+        _READERS[digest] = Reader(Tokenizer.open(folder))
+    return _READERS[digest]
+
+
 class LocalModel:
     """A checkpoint and its tokenizer; prompts go into the chat format as a user's turn.
 
     A prompt too long for the context loses characters at its end; ``shortened`` counts them.
     """
 
-    def __init__(self, model: Transformer, tokenizer: Tokenizer, batch: int) -> None:
-        self.model, self.tokenizer, self.batch = model, tokenizer, batch
+    def __init__(self, model: Transformer, reader: Reader, batch: int) -> None:
+        self.model, self.reader, self.batch = model, reader, batch
+        self.tokenizer = reader.tokenizer
         self.shortened = 0
 
     @classmethod
     def open(cls, path: Path, batch: int) -> LocalModel:
         """Open a checkpoint in the layout of transformers."""
-        return cls(hf.load(path), Tokenizer.open(path), batch)
+        return cls(hf.load(path), reader(path), batch)
 
     def write(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """Greedy answers, cut at the end token or after ``max_new_tokens``."""
@@ -61,7 +92,7 @@ class LocalModel:
     @torch.inference_mode()
     def weigh(self, prompts: Sequence[str], choices: Sequence[str]) -> list[list[float]]:
         """Log-probabilities of the choices; each prompt is read once for all of them."""
-        answers = [[*self.tokenizer.encode(choice), self.tokenizer.eos] for choice in choices]
+        answers = [self.reader.answer(choice) for choice in choices]
         room = max(len(answer) for answer in answers)
         ids = [self._prompt(prompt, room) for prompt in prompts]
         found: list[list[float]] = [[] for _ in prompts]
@@ -76,7 +107,7 @@ class LocalModel:
         """Bits of each answer, summed over its tokens."""
         sequences = []
         for prompt, answer in zip(prompts, answers, strict=True):
-            after = [*self.tokenizer.encode(answer), self.tokenizer.eos]
+            after = self.reader.answer(answer)
             sequences.append((self._prompt(prompt, len(after)), after))
         found = [0.0] * len(sequences)
         for rows in self._batches([len(p) + len(a) for p, a in sequences]):
@@ -89,7 +120,7 @@ class LocalModel:
     def _prompt(self, text: str, room: int) -> list[int]:
         """The ids of a user's turn that leave ``room`` tokens of the context for an answer."""
         most = self.model.config.sequence - room
-        ids, _ = self.tokenizer.encode_chat([Message("user", text)], generation_prompt=True)
+        ids = self.reader.prompt(text)
         self.shortened += len(ids) > most
         while len(ids) > most:
             kept = min(len(text) - 1, len(text) * most // len(ids))
@@ -99,7 +130,7 @@ class LocalModel:
                     f"prompt and an answer of {room}; train with a longer sequence"
                 )
             text = text[:kept]
-            ids, _ = self.tokenizer.encode_chat([Message("user", text)], generation_prompt=True)
+            ids = self.reader.prompt(text)
         return ids
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:

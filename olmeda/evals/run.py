@@ -16,6 +16,7 @@ from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.errors import ArtifactError, ConfigError, InputError, unknown
 from olmeda.base.files import read_json, read_rows, remove_tree, write_bytes, write_json, write_rows
 from olmeda.base.log import progress
+from olmeda.base.workers import ordered_map
 from olmeda.evals.aggregate import summarise
 from olmeda.evals.answers import HUMAN, Answers, Asked, answer, human
 from olmeda.instruct.split import SPLITS
@@ -26,7 +27,7 @@ class RunConfig(Config, frozen=True):
     """``systems``: name -> checkpoint. ``sweeps``: artifacts whose every sub-folder is one more.
 
     ``families``: which to ask (all where left out). ``per_family``: how many instances of each
-    family and split. ``batch``: prompts at a time.
+    family and split. ``batch``: prompts at a time. ``threads``: systems that answer side by side.
     """
 
     systems: dict[str, ArtifactPath] = {}
@@ -49,28 +50,39 @@ def run(config: RunConfig, making: Making) -> None:
     with 95 % intervals) and ``failures.json`` (why values are zero). An interrupted run keeps the
     systems that are done.
     """
-    import torch
-
-    from olmeda.evals.local_model import LocalModel
-
-    torch.set_num_threads(config.threads)
     folders = system_folders(config.systems, config.sweeps)
     asked = questions(config.instances, config.splits, config.families, config.per_family)
     done = making.journal / "done"
-    found: list[Answers] = []
-    for name, folder in progress(list(folders.items()), "evals.run"):
-        kept = done / f"{len(found):04d}.json"
-        if not kept.is_file():
-            system = LocalModel.open(folder, config.batch)
-            answers = answer(name, system, asked)
-            answers.shortened = system.shortened
-            write_bytes(kept, msgspec.json.encode(answers))
-        found.append(read_json(kept, Answers))
+    waiting = [name for name in folders if not _kept(done, folders, name).is_file()]
+    jobs = [(name, folders[name], asked, config.batch) for name in waiting]
+    for answers in progress(ordered_map(_answer, jobs, config.threads), "evals.run", len(jobs)):
+        write_bytes(_kept(done, folders, answers.system), msgspec.json.encode(answers))
+    found: list[Answers] = [read_json(_kept(done, folders, name), Answers) for name in folders]
     found.append(human(asked))
     write_answers(making.path, found, config.seed)
     shortened = sum(answers.shortened for answers in found)
     making.counts |= {"systems": len(folders), "items": len(asked), "shortened": shortened}
     remove_tree(done)
+
+
+def _kept(done: Path, folders: dict[str, Path], name: str) -> Path:
+    return done / f"{list(folders).index(name):04d}.json"
+
+
+def _answer(job: tuple[str, Path, list[Asked], int]) -> Answers:
+    """One system's answers, on one thread: models this small gain more from running side by side,
+    and the answers do not depend on how many do.
+    """
+    import torch
+
+    from olmeda.evals.local_model import LocalModel
+
+    torch.set_num_threads(1)
+    name, folder, asked, batch = job
+    system = LocalModel.open(folder, batch)
+    answers = answer(name, system, asked)
+    answers.shortened = system.shortened
+    return answers
 
 
 def write_answers(folder: Path, found: Sequence[Answers], seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Golden cases of SciRIFF's metrics: ours in tests/golden, those with others' texts beside the data."""
+"""Golden cases of SciRIFF: ours in tests/golden, those with others' texts beside the data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def far_cases(name: str) -> list[dict[str, Any]]:
     data = Path(os.environ.get("OLMEDA_DATA", ROOT.parent / "shared" / "data"))
     file = data.parent / "golden" / "instruct" / f"{name}.json"
     if not file.is_file():
-        pytest.skip(f"{name}.json holds texts of others and is not here; set OLMEDA_DATA to have it")
+        pytest.skip(
+            f"{name}.json holds texts of others and is not here; set OLMEDA_DATA to have it"
+        )
     return list(json.loads(file.read_text())["cases"])
 
 

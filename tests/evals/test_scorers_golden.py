@@ -1,10 +1,11 @@
-"""golden: every metric gives what SciRIFF's code gave, quirks included; its crashes are failures."""
+"""golden: every metric gives what SciRIFF gave, quirks included; its crashes are failures."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from evals.sciriff_cases import assert_close, cases, f1_dict, ids, plain
 
 from olmeda.base.errors import OlmedaError
 from olmeda.evals.pairs import Pair
@@ -20,7 +21,6 @@ from olmeda.evals.scorers.normalize import flatten, normalize_answer, normalize_
 from olmeda.evals.scorers.relation_f1 import relation_f1
 from olmeda.evals.scorers.rouge import rouge
 from olmeda.evals.scorers.token_f1 import token_f1
-from evals.sciriff_cases import assert_close, cases, f1_dict, ids, plain
 
 Case = dict[str, Any]
 
@@ -40,9 +40,7 @@ def expect(case: Case, found: Any, failures: list[Any]) -> None:
 @pytest.mark.parametrize("case", cases("json_parser"), ids=ids)
 def test_json_parser(case: Case) -> None:
     mend = case["task"] == "EvidenceInference"
-    reply = parse_reply(
-        case["text"], case["default"], brace_closes_list=mend, compat="sciriff"
-    )
+    reply = parse_reply(case["text"], case["default"], brace_closes_list=mend, compat="sciriff")
     found = {
         "parsed": plain(reply.value),
         "status": reply.status,
@@ -100,9 +98,7 @@ def test_ner_f1(case: Case) -> None:
 
 @pytest.mark.parametrize("case", cases("relation_f1"), ids=ids)
 def test_relation_f1(case: Case) -> None:
-    found = relation_f1(
-        pairs(case), case["tup_len"], case["overlap_thresh"], compat="sciriff"
-    )
+    found = relation_f1(pairs(case), case["tup_len"], case["overlap_thresh"], compat="sciriff")
     result = {name: f1_dict(getattr(found, name)) for name in ("exact", "substring", "overlap")}
     expect(case, result | {"parse_counts": found.parse_counts}, found.failures)
 
