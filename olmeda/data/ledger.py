@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +14,7 @@ from olmeda.base.errors import InputError, unknown
 from olmeda.data.cut import Cut
 
 FILE = "ledger.parquet"
+SHOWN_PLACES = 8
 
 
 class LedgerRows:
@@ -61,12 +64,7 @@ def why(corpus_path: Path, id: str) -> str:
         raise InputError(_nobody(corpus, id, known.to_pylist()))
     cuts = [row for row in rows if row["action"] == "cut"]
     drops = [row for row in rows if row["action"] == "drop"]
-    lines = [f"{id} (source {source or rows[0]['source']})"]
-    lines += [
-        f"  {row['stage']}: cut {row['start']}-{row['end']} "
-        f"({row['end'] - row['start']} characters), because {row['reason']}"
-        for row in cuts
-    ]
+    lines = [f"{id} (source {source or rows[0]['source']})", *_cut_lines(cuts)]
     for row in drops:
         other = f"; the other copy is {row['kept']}" if row["kept"] else ""
         lines.append(f"  {row['stage']}: dropped, because {row['reason']}{other}")
@@ -74,6 +72,18 @@ def why(corpus_path: Path, id: str) -> str:
         gone = sum(row["end"] - row["start"] for row in cuts)
         lines.append(f"  kept, {gone} characters cut" if cuts else "  kept whole")
     return "\n".join(lines)
+
+
+def _cut_lines(cuts: list[dict[str, Any]]) -> Iterator[str]:
+    """One line a stage and reason, with the first few places."""
+    places: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for row in cuts:
+        places.setdefault((row["stage"], row["reason"]), []).append((row["start"], row["end"]))
+    for (stage, reason), found in places.items():
+        size = sum(end - start for start, end in found)
+        shown = ", ".join(f"{start}-{end}" for start, end in found[:SHOWN_PLACES])
+        more = ", …" if len(found) > SHOWN_PLACES else ""
+        yield f"  {stage}: cut {size} characters at {shown}{more}, because {reason}"
 
 
 def _nobody(corpus: Corpus, id: str, dropped: list[str]) -> str:

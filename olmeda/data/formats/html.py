@@ -8,14 +8,15 @@ import re
 from lxml import etree, html
 
 SKIPPED = {"script", "style", "noscript", "template", "head", "svg", "math", "iframe", "object"}
-LINES = {"br", "li", "tr", "dt", "dd", "option", "hr"}
+LINES = {"li", "tr", "dt", "dd", "option", "hr"}
+BORDER = "\x01"
+"""Between lines: however many meet, they are one newline."""
 BLOCKS = {
     "address", "article", "aside", "blockquote", "body", "caption", "details", "div", "dl",
     "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6",
     "header", "html", "main", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody",
     "tfoot", "thead", "ul",
 }  # fmt: skip
-CELLS = {"td", "th"}
 _CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 
 
@@ -33,12 +34,17 @@ def page_encoding(raw: bytes) -> str | None:
 
 
 def page_text(raw: bytes, encoding: str) -> tuple[str, str]:
-    """``(text, title)`` of a page; both may be empty. Bytes that do not fit become U+FFFD."""
+    """``(text, title)`` of a page; both may be empty. Bytes that do not fit become U+FFFD.
+
+    Raises ValueError for a page nested so deep that the parser leaves the rest out.
+    """
     page = raw.decode(encoding, "replace").removeprefix("\ufeff").replace("\0", "")
     if not page.strip():
         return "", ""
     parser = html.HTMLParser(encoding="utf-8", huge_tree=True)
     root = etree.fromstring(page.encode("utf-8", "replace"), parser)
+    if any(entry.message.startswith("Excessive depth") for entry in parser.error_log):
+        raise ValueError("elements are nested deeper than the parser goes (2048)")
     if root is None:
         return "", ""
     title = " ".join("".join(t for e in root.iter("title") for t in e.itertext()).split())
@@ -64,7 +70,7 @@ def _collect(root: etree._Element, preformatted: bool, pieces: list[str]) -> Non
             for child in item:
                 later.append((child, inside))
                 later.append((_inline(child.tail, inside), inside))
-            later.append((mark if mark != "\t" else "", verbatim))
+            later.append(("" if mark in ("\t", "\n") else mark, verbatim))
         stack.extend(reversed(later))
 
 
@@ -72,8 +78,8 @@ def _mark(tag: str) -> str:
     if tag in BLOCKS:
         return "\n\n"
     if tag in LINES:
-        return "\n"
-    return "\t" if tag in CELLS else ""
+        return BORDER
+    return {"br": "\n", "td": "\t", "th": "\t"}.get(tag, "")
 
 
 def _inline(text: str | None, verbatim: bool) -> str:
@@ -86,6 +92,7 @@ def _inline(text: str | None, verbatim: bool) -> str:
 
 def _tidy(text: str) -> str:
     """Trim lines, keep at most one blank line in a row, and restore preformatted newlines."""
+    text = re.sub(f" *(?:{BORDER} *)+", "\n", text)
     lines = [re.sub(r" ?\t ?", "\t", line).strip(" \t") if "\x00" not in line else line
              for line in text.split("\n")]  # fmt: skip
     joined = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))

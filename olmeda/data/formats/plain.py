@@ -40,6 +40,9 @@ def read_html(path: Path, file: str, name: str) -> Found | Bad:
         bad = decoded(raw, file)
         assert isinstance(bad, Bad)
         return Bad(file, bad.line, f"{bad.reason}, and the page names no known charset", "")
-    text, title = page_text(raw, encoding)
+    try:
+        text, title = page_text(raw, encoding)
+    except ValueError as problem:
+        return Bad(file, 1, str(problem))
     metadata = {"path": file, **({"title": title} if title else {})}
     return Found(Document(f"{name}/{file}", text, name, metadata=metadata), file, 1)

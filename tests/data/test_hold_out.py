@@ -1,0 +1,116 @@
+"""Groups are set aside whole; a near-copy is measured against one held-out document at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from olmeda.artifacts.corpus import Attributes, Corpus
+from olmeda.base.errors import InputError
+from olmeda.data.hold_out import HoldOutConfig, Row, choose_groups, hold_out
+from olmeda.data.lottery import draw
+from olmeda.data.near import NgramIndex
+from tests.data.conftest import MakeCorpus
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c", "dé"]), max_size=14).map(" ".join)
+
+
+def read(corpus: Corpus, out: Path, **settings: object) -> dict[str, list[object]]:
+    config = HoldOutConfig.model_validate({"corpus": corpus.path, **settings})
+    held = Attributes.open(hold_out(config, out), corpus)
+    tables = [held.read(shard) for shard in corpus.shards]
+    return {
+        name.partition(".")[2]: [v for t in tables for v in t.column(name).to_pylist()]
+        for name in ["id", *held.columns]
+    } | {"id": [v for t in tables for v in t.column("id").to_pylist()]}
+
+
+def shares(texts: list[str], held: list[str], n: int) -> list[tuple[float, int]]:
+    """The largest share of n-grams that one held-out text has, in plain Python."""
+    found = []
+    for text in texts:
+        words = text.split()
+        grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+        best = (0.0, -1)
+        for number, other in enumerate(held):
+            theirs = other.split()
+            known = {tuple(theirs[i : i + n]) for i in range(len(theirs) - n + 1)}
+            share = sum(g in known for g in grams) / len(grams) if grams else 0.0
+            if share > best[0]:
+                best = (share, number)
+        if text in held:
+            best = (1.0, held.index(text))
+        found.append(best)
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(WORDS, max_size=5), st.lists(WORDS, max_size=4), st.integers(1, 4))
+def test_shares_equal_plain_python(texts: list[str], held: list[str], n: int) -> None:
+    share, nearest = NgramIndex.of(held, n).nearest(texts)
+    assert list(zip(share.tolist(), nearest.tolist())) == shares(texts, held, n)
+
+
+def test_a_group_is_held_out_whole_across_sources(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    module = [{"text": f"t{i}", "metadata": {"module": f"m{i % 10}"}} for i in range(40)]
+    corpus = make_corpus(
+        {f"a{i}": module[i] for i in range(40)},
+        other={f"b{i}": {**module[i], "text": f"u{i}"} for i in range(40)},
+    )
+    found = read(corpus, tmp_path / "h", by="module", fraction=0.3, seed=3)
+    held = {str(id): flag for id, flag in zip(found["id"], found["held_out"])}
+    assert 0 < sum(held.values()) < 80  # type: ignore[arg-type]
+    for i in range(40):
+        assert held[f"a{i}"] == held[f"a{i % 10}"] == held[f"b{i}"]
+    again = read(corpus, tmp_path / "h2", by="module", fraction=0.3, seed=3)
+    assert again == found
+    other = read(corpus, tmp_path / "h3", by="module", fraction=0.3, seed=4)
+    assert other["held_out"] != found["held_out"]
+
+
+def test_every_source_gives_a_group_and_keeps_one() -> None:
+    rows = [Row(f"{s}{i}", s, f"{s}{i}") for s in "ab" for i in range(3)]
+    for seed in range(50):
+        chosen = choose_groups(rows, 0.01, seed, "")
+        assert sum(chosen[f"a{i}"] for i in range(3)) == 1
+        lowest = min((f"a{i}" for i in range(3)), key=lambda g: draw(seed, g))
+        assert chosen[lowest]
+
+
+def test_source_that_cannot_be_split_is_named(make_corpus: MakeCorpus, tmp_path: Path) -> None:
+    corpus = make_corpus({"a": "x", "b": "y"}, book={"c": "z"})
+    with pytest.raises(InputError, match="source book: has one of documents only.*split the file"):
+        read(corpus, tmp_path / "h", fraction=0.1)
+    corpus = make_corpus({"a": "x", "b": "y"})
+    with pytest.raises(InputError, match="source main: all its 2 documents would be held out"):
+        read(corpus, tmp_path / "h", fraction=0.9999)
+    assert not (tmp_path / "h").exists()
+
+
+def test_near_copies_are_named_and_held_out_ones_are_not(
+    make_corpus: MakeCorpus, tmp_path: Path
+) -> None:
+    words = [" ".join(f"w{d}.{i}" for i in range(20)) for d in range(6)]
+    texts = {f"d{d}": text for d, text in enumerate(words)}
+    copies = {f"c{d}": f"{text} and more at the end" for d, text in enumerate(words)}
+    corpus = make_corpus({**texts, **copies, "short": "hi", "z": "hi"})
+    found = read(corpus, tmp_path / "h", fraction=0.3, seed=1, near={"words": 8, "overlap": 0.5})
+    row = {str(id): i for i, id in enumerate(found["id"])}
+    for d in range(6):
+        mine, copy = row[f"d{d}"], row[f"c{d}"]
+        if found["held_out"][mine] and not found["held_out"][copy]:
+            assert found["near_copy"][copy] == pytest.approx(13 / 18)
+            assert found["nearest"][copy] == f"d{d}"
+        if found["held_out"][mine]:
+            assert (found["near_copy"][mine], found["nearest"][mine]) == (0.0, None)
+    assert sum(n is not None for n in found["nearest"]) >= 1
+
+
+def test_draws_are_even() -> None:
+    numbers = [draw(7, f"id {i}") for i in range(4000)]
+    assert 0 <= min(numbers) < 0.01
+    assert 0.99 < max(numbers) < 1
+    assert abs(sum(numbers) / 4000 - 0.5) < 0.02
