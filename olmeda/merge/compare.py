@@ -59,7 +59,7 @@ class CompareConfig(Config, frozen=True):
     general_checkpoint: ArtifactPath
     choose_on: str = "validation"
     report_on: str = "test"
-    skill_share: float = Field(0.5, ge=0, le=1)
+    skill_share: float = Field(default=0.5, ge=0, le=1)
     seed: int = 0
 
 

@@ -1,0 +1,57 @@
+"""How sure an accuracy is: bootstrap intervals over items and the sign test against guessing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+DRAWS = 1000
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """A value with its 95 % bootstrap interval over ``n`` items."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def estimated(value: float, draws: np.ndarray, n: int) -> Estimate:
+    """A value with the 2.5 and 97.5 percentiles of its draws."""
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return Estimate(value, float(low), float(high), n)
+
+
+def resampled_means(
+    subsets: Sequence[str], results_SI: np.ndarray, seed: int, draws: int = DRAWS
+) -> dict[str, np.ndarray]:
+    """Bootstrap means of each subset, ``[S systems, draws]``.
+
+    Items are drawn with replacement within their subset, the same items for every system, so that
+    differences between systems are paired.
+    """
+    found = {}
+    for number, subset in enumerate(dict.fromkeys(subsets)):
+        columns = np.flatnonzero(np.array([s == subset for s in subsets]))
+        rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, number]))
+        picks = rng.multinomial(len(columns), np.full(len(columns), 1 / len(columns)), size=draws)
+        found[subset] = results_SI[:, columns] @ picks.T / len(columns)
+    return found
+
+
+def weighted(draws: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """The weighted mean of subsets' draws, for a section."""
+    stacked = np.stack([draws[name] for name in weights])
+    total: np.ndarray = np.average(stacked, axis=0, weights=list(weights.values()))
+    return total
+
+
+def sign_test(right: int, n: int) -> float:
+    """Two-sided exact probability of a result this far from ``n / 2`` by fair coins."""
+    fewer = min(right, n - right)
+    tail = sum(math.comb(n, k) for k in range(fewer + 1))
+    return min(1.0, float(2 * tail / (1 << n)))
