@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from corpora import module, note, write_corpus, write_heldout
 
+from instruct.corpora import module, note, write_corpus, write_heldout
 from olmeda.artifacts.corpus import Document
 from olmeda.artifacts.examples import Conversation, Instance
 from olmeda.artifacts.lineage import Lineage

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from corpora import note
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instruct.corpora import note
 from olmeda.artifacts.corpus import Document
 from olmeda.instruct.formatters.text_heading import text_heading
 from olmeda.instruct.formatters.text_keyword import keyword_of

@@ -14,6 +14,8 @@ from olmeda.evals.scorers.f1 import fraction
 Status = Literal["valid_json", "null_json", "extract_success", "extract_failure"]
 STATUSES: tuple[Status, ...] = ("valid_json", "null_json", "extract_success", "extract_failure")
 _BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), dict: ("{", "}")}
+FALSE_STARTS = 1000
+"""A reply is given up after so many brackets that begin no JSON."""
 
 
 class Reply(NamedTuple):
@@ -69,7 +71,9 @@ def _by_decoding(text: str, opening: str) -> list[Any]:
     """The first value that begins with ``opening`` and decodes, in a list; else an empty list."""
     decoder = json.JSONDecoder()
     at = text.find(opening)
-    while at >= 0:
+    for _ in range(FALSE_STARTS):
+        if at < 0:
+            break
         try:
             return [decoder.raw_decode(text, at)[0]]
         except (ValueError, RecursionError):

@@ -74,7 +74,9 @@ def _fits_as_docstring(text: str) -> bool:
             body = ast.parse(code).body
     except (SyntaxError, ValueError):
         return False
-    return len(body) == 1 and isinstance(body[0], ast.FunctionDef) and len(body[0].body) == 2
+    function = body[0]
+    whole = len(body) == 1 and isinstance(function, ast.FunctionDef) and len(function.body) == 2
+    return whole and ast.get_docstring(function) is not None  # type: ignore[arg-type]
 
 
 def exact(text: str, prompt: str) -> str:
