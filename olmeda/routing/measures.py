@@ -1,0 +1,149 @@
+"""How a mixture of experts routes tokens, as pure functions of the chosen experts.
+
+All pairs of a token's experts count (the published co-activation script counts neighbours in rank
+only: 7 of 28 pairs at K = 8), all layers are measured, and every figure has its chance line.
+
+Shapes: ``N`` tokens, ``L`` layers, ``K`` chosen experts by falling probability, ``E`` experts,
+``G`` groups of tokens (sources, or documents), ``X`` distinct token ids.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def visits(chosen_NLK: np.ndarray, experts: int) -> np.ndarray:
+    """Tokens that chose each expert, ``[L, E]`` int64."""
+    one_group = np.zeros(len(chosen_NLK), np.int64)
+    return np.asarray(grouped_visits(chosen_NLK, one_group, 1, experts).sum(0))
+
+
+def grouped_visits(
+    chosen_NLK: np.ndarray, group_N: np.ndarray, groups: int, experts: int
+) -> np.ndarray:
+    """Tokens of each group that chose each expert, ``[G, L, E]`` int64."""
+    _, layers, _ = chosen_NLK.shape
+    base_N1 = (group_N.astype(np.int64) * layers)[:, None] + np.arange(layers)
+    cells = base_N1[:, :, None] * experts + chosen_NLK
+    counted = np.bincount(cells.ravel(), minlength=groups * layers * experts)
+    return counted.reshape(groups, layers, experts)
+
+
+def load_share(chosen_NLK: np.ndarray, experts: int) -> np.ndarray:
+    """The share of all visits that each expert takes, ``[L, E]``; rows sum to 1, chance 1/E."""
+    counted = visits(chosen_NLK, experts)
+    return np.asarray(counted / counted.sum(1, keepdims=True))
+
+
+def evenness(share_LE: np.ndarray) -> np.ndarray:
+    """Entropy of the load over that of equal load, ``[L]``: 1 is even, 0 is one expert alone."""
+    if share_LE.shape[1] == 1:
+        return np.ones(len(share_LE))
+    logs = np.log(share_LE, where=share_LE > 0, out=np.zeros_like(share_LE))
+    return np.asarray(-(share_LE * logs).sum(1) / np.log(share_LE.shape[1]))
+
+
+def coactivation(
+    chosen_NLK: np.ndarray, experts: int, *, adjacent_ranks_only: bool = False
+) -> np.ndarray:
+    """Of the tokens that chose expert i (second axis), the share that chose j too, ``[L, E, E]``.
+
+    The diagonal, and rows of experts that nobody chose, are 0. Chance is ``coactivation_chance``.
+    ``adjacent_ranks_only`` counts pairs as the published script does, for comparison.
+    """
+    _, layers, chosen = chosen_NLK.shape
+    base_L = np.arange(layers) * experts * experts
+    counted = np.zeros(layers * experts * experts, np.int64)
+    for first in range(chosen):
+        last = first + 2 if adjacent_ranks_only else chosen
+        for second in range(first + 1, min(last, chosen)):
+            cells = base_L + chosen_NLK[..., first].astype(np.int64) * experts
+            cells = cells + chosen_NLK[..., second]
+            counted += np.bincount(cells.ravel(), minlength=len(counted))
+    pairs = counted.reshape(layers, experts, experts)
+    pairs = pairs + pairs.transpose(0, 2, 1)
+    tokens = visits(chosen_NLK, experts)[:, :, None]
+    shares = np.divide(pairs, tokens, where=tokens > 0, out=np.zeros(pairs.shape))
+    return np.asarray(shares)
+
+
+def coactivation_chance(experts: int, chosen: int) -> float:
+    """Co-activation when each token draws K of E experts at random: (K - 1) / (E - 1)."""
+    return (chosen - 1) / (experts - 1) if experts > 1 else 0.0
+
+
+def choice_chance(experts: int, chosen: int) -> float:
+    """How often an expert is among K of E drawn at random: K / E."""
+    return chosen / experts
+
+
+def domain_share(
+    chosen_NLK: np.ndarray, source_N: np.ndarray, sources: int, experts: int
+) -> np.ndarray:
+    """Of a source's tokens, the share that chose each expert, ``[G, L, E]``; chance K/E.
+
+    Rows sum to K. A source without tokens gets zeros.
+    """
+    counted = grouped_visits(chosen_NLK, source_N, sources, experts)
+    tokens = np.bincount(source_N, minlength=sources)[:, None, None]
+    return np.asarray(np.divide(counted, tokens, where=tokens > 0, out=np.zeros(counted.shape)))
+
+
+def saturation(earlier_NLK: np.ndarray, final_NLK: np.ndarray) -> np.ndarray:
+    """The share of a token's final experts that an earlier checkpoint chose too, ``[L]``.
+
+    Both must have routed the same tokens. Chance K/E.
+    """
+    assert earlier_NLK.shape == final_NLK.shape
+    same_NLKK = earlier_NLK[..., :, None] == final_NLK[..., None, :]
+    return np.asarray(same_NLKK.any(-1).mean((0, 2)))
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Vocabulary specialisation of every layer over the ids that occur often enough.
+
+    ``share_LX``: of an id's tokens, the share that chose its favourite expert ``favourite_LX``.
+    """
+
+    ids_X: np.ndarray
+    counts_X: np.ndarray
+    favourite_LX: np.ndarray
+    share_LX: np.ndarray
+
+    @property
+    def mean_L(self) -> np.ndarray:
+        """The plain mean over ids; 0 where no id is frequent enough."""
+        return self.share_LX.mean(1) if len(self.ids_X) else np.zeros(len(self.share_LX))
+
+
+def vocabulary(
+    chosen_NLK: np.ndarray, ids_N: np.ndarray, experts: int, least: int = 10
+) -> Vocabulary:
+    """How strongly each token id keeps to one expert, over ids with at least ``least`` tokens.
+
+    An id seen once always keeps to one expert, so without ``least`` rare ids raise the mean.
+    Compare with ``vocabulary`` after ``shuffled``: the largest of E shares is above K/E by chance.
+    """
+    ids_X, group_N, counts_X = np.unique(ids_N, return_inverse=True, return_counts=True)
+    often = counts_X >= least
+    keep_N = often[group_N]
+    place_X = np.cumsum(often) - 1
+    counted = grouped_visits(
+        chosen_NLK[keep_N], place_X[group_N[keep_N]], int(often.sum()), experts
+    )
+    return Vocabulary(
+        ids_X[often],
+        counts_X[often],
+        counted.argmax(2).T,
+        (counted.max(2) / counts_X[often][:, None]).T if often.any() else
+        np.zeros((chosen_NLK.shape[1], 0)),
+    )  # fmt: skip
+
+
+def shuffled(chosen_NLK: np.ndarray, seed: int) -> np.ndarray:
+    """The same choices dealt to other tokens: what load alone explains."""
+    order = np.random.default_rng(seed).permutation(len(chosen_NLK))
+    return chosen_NLK[order]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from train.conftest import MODELS, split, write_corpus
+
+from olmeda.artifacts.scores import Scores
+from olmeda.artifacts.tokenset import TokenSet
+from olmeda.base.errors import ArtifactError, ConfigError
+from olmeda.model import hf
+from olmeda.routing.analyse import AnalyseConfig, analyse
+from olmeda.routing.routes import collect
+from olmeda.tokens.encode import EncodeConfig, encode
+from olmeda.tokens.train import TrainConfig, train
+from olmeda.train.run import RunConfig, run
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A token set of two sources, and a dense model and two mixtures after a few steps."""
+    folder = tmp_path_factory.mktemp("routing")
+    corpus = write_corpus(folder / "text", split(0))
+    tokenizer = train(TrainConfig(corpus=corpus, vocab_size=400), folder / "tokenizer")
+    tokens = encode(EncodeConfig(corpus=corpus, tokenizer=tokenizer), folder / "tokens")
+    made = {"tokens": tokens, "corpus": corpus}
+    for name, shape, steps in (("dense", "dense", 1), ("early", "moe", 2), ("moe", "moe", 12)):
+        loop = {"steps": steps, "batch_tokens": 128, "sequence": 32, "lr": 0.01}
+        values = {"tokens": tokens, "model": MODELS[shape], "loop": loop}
+        made[name] = run(RunConfig.model_validate(values), folder / name)
+    return made
+
+
+def test_routes_hold_every_token_once_with_its_document(world: dict[str, Path]) -> None:
+    tokens = TokenSet.open(world["tokens"])
+    routes = collect(hf.load(world["moe"]), tokens, 32, 10**9)
+    assert len(routes.ids_N) == tokens.tokens
+    assert routes.chosen_NLK.shape == (tokens.tokens, 2, 2)
+    assert routes.document_N.max() + 1 == len(tokens.documents)
+    sizes = np.bincount(routes.document_N)
+    lengths = (tokens.documents["end"] - tokens.documents["start"]).to_list()
+    assert sorted(sizes.tolist()) == sorted(lengths)
+
+
+def test_analysis_of_a_mixture_has_every_measure_of_every_layer(
+    world: dict[str, Path], tmp_path: Path
+) -> None:
+    settings = AnalyseConfig(
+        checkpoint=world["moe"], tokens=world["tokens"], earlier={"early": world["early"]},
+        max_tokens=4000, rounds=50,
+    )  # fmt: skip
+    out = analyse(settings, tmp_path / "out")
+    frame = Scores.open(out).frame
+    assert frame["system"].unique().to_list() == ["moe"]
+    assert frame["rater"].unique().to_list() == ["model:router"]
+    assert sorted(frame["task"].unique()) == ["routing/layer-0", "routing/layer-1"]
+    layer = frame.filter(pl.col("task") == "routing/layer-1")
+    counted = dict(layer["scorer"].value_counts().iter_rows())
+    assert counted["load"] == 4
+    assert counted["coactivation"] == 12
+    assert counted["domain_share"] == 8
+    assert counted["saturation"] == counted["saturation_chance"] == 1
+    load = layer.filter(pl.col("scorer") == "load")["value"]
+    assert load.sum() == pytest.approx(1)
+    summary = json.loads((out / "routing.json").read_text())
+    assert summary["chance"]["load"] == 0.25
+    assert len(summary["layers"]) == 2
+    for cell in summary["layers"][0]["load"]:
+        assert cell["low"] <= cell["share"] <= cell["high"]
+    assert set(summary["layers"][0]["domains"]) == {"long", "short"}
+
+
+def test_two_analyses_are_equal(world: dict[str, Path], tmp_path: Path) -> None:
+    settings = AnalyseConfig(checkpoint=world["moe"], tokens=world["tokens"], max_tokens=2000)
+    one, two = (analyse(settings, tmp_path / name) for name in ("one", "two"))
+    for name in ("scores.parquet", "routing.json"):
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+def test_a_dense_model_is_refused(world: dict[str, Path], tmp_path: Path) -> None:
+    settings = AnalyseConfig(checkpoint=world["dense"], tokens=world["tokens"])
+    with pytest.raises(ConfigError, match="no experts"):
+        analyse(settings, tmp_path / "out")
+
+
+def test_tokens_of_another_tokenizer_are_refused(world: dict[str, Path], tmp_path: Path) -> None:
+    other = train(TrainConfig(corpus=world["corpus"], vocab_size=300), tmp_path / "tokenizer")
+    tokens = encode(EncodeConfig(corpus=world["corpus"], tokenizer=other), tmp_path / "tokens")
+    with pytest.raises(ArtifactError, match="another tokenizer"):
+        analyse(AnalyseConfig(checkpoint=world["moe"], tokens=tokens), tmp_path / "out")
