@@ -25,7 +25,7 @@ class PickConfig(Config, frozen=True):
 
 @verb("merge.pick", makes="checkpoint")
 def pick(config: PickConfig, making: Making) -> None:
-    """Copy the merged model that a comparison chose out of its sweep."""
+    """Take the checkpoint of a sweep that a comparison chose."""
     check(config.sweep, "sweep")
     check(config.compare, "scores")
     system, weight = chosen(config.compare, config.skill)
