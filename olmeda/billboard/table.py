@@ -47,9 +47,11 @@ class Table:
 def table_of(frame: pl.DataFrame, task: str, quality: str, where: str) -> Table:
     """Pivot score rows of one task into a Table.
 
-    A metric is a scorer whose rater is a ``metric:`` or ``model:``; quality comes from ``human:``
-    raters if there are any, else from ``checker:``, averaged over raters. Raises ArtifactError
-    where a metric lacks values, ConfigError for an unknown task or quality scorer.
+    A metric is a scorer whose rater is a ``metric:`` or ``model:``; one whose name ends in
+    ``_cost`` is negated, and one that has no value at all for some system (as a likelihood has none
+    for people) is left out and noted. Quality comes from ``human:`` raters if there are any, else
+    from ``checker:``, averaged over raters. Raises ArtifactError where a metric lacks some items
+    of a system, ConfigError for an unknown task or quality scorer.
     """
     if task not in (tasks := frame["task"].unique(maintain_order=True).to_list()):
         raise ConfigError(f"{where}: {unknown('task', task, tasks)}")
@@ -65,17 +67,40 @@ def table_of(frame: pl.DataFrame, task: str, quality: str, where: str) -> Table:
     judged = _judged(rows, quality, f"{where}, {task}")
     systems = measured["system"].unique(maintain_order=True).to_list()
     items = measured["item"].unique().sort().to_list()
-    named = _named_columns(measured)
-    columns = {label: _grid(part, systems, items) for label, _, part in named}
-    _check_whole(columns, systems, items, where)
-    kind = str(judged["kind"][0])
+    columns, raters, notes = _columns(measured, systems, items, where)
     means = judged.group_by("system", "item", maintain_order=True).agg(pl.col("value").mean())
     return Table(
-        task, systems, items, list(columns), [rater for _, rater, _ in named],
-        np.stack(list(columns.values()), axis=2), quality, kind,
-        judged["rater"].unique().sort().to_list(), _grid(means, systems, items),
-        _notes(rows, judged, systems, quality, kind),
+        task, systems, items, list(columns), raters, np.stack(list(columns.values()), axis=2),
+        quality, str(judged["kind"][0]), judged["rater"].unique().sort().to_list(),
+        _grid(means, systems, items), notes + _notes(rows, judged, systems, quality),
     )  # fmt: skip
+
+
+def _columns(
+    measured: pl.DataFrame, systems: Sequence[str], items: Sequence[str], where: str
+) -> tuple[dict[str, np.ndarray], list[str], list[str]]:
+    """The metrics [S, I] that judge every system, higher being better; their raters; notes."""
+    columns: dict[str, np.ndarray] = {}
+    raters, notes = [], []
+    for label, rater, rows in _named_columns(measured):
+        cost = str(rows["scorer"][0]).endswith("_cost")
+        values_SI = _grid(rows, systems, items) * (-1.0 if cost else 1.0)
+        blank_S = np.all(~np.isfinite(values_SI), axis=1)
+        if blank_S.any():
+            without = ", ".join(s for s, blank in zip(systems, blank_S) if blank)
+            notes.append(f"{label} is left out: it judges no text of {without}")
+            continue
+        _check_whole(label, values_SI, systems, items, where)
+        columns[label] = values_SI
+        raters.append(rater)
+        if cost:
+            notes.append(f"{label} is a cost and is counted negatively")
+    if not columns:
+        raise ArtifactError(
+            f"{where}: no metric judges every one of {', '.join(systems)}; "
+            "run billboard.measure over the outputs of all of them"
+        )
+    return columns, raters, notes
 
 
 def _judged(rows: pl.DataFrame, quality: str, where: str) -> pl.DataFrame:
@@ -120,22 +145,22 @@ def _grid(rows: pl.DataFrame, systems: Sequence[str], items: Sequence[str]) -> n
 
 
 def _check_whole(
-    columns: dict[str, np.ndarray], systems: Sequence[str], items: Sequence[str], where: str
+    label: str, values_SI: np.ndarray, systems: Sequence[str], items: Sequence[str], where: str
 ) -> None:
-    for label, grid_SI in columns.items():
-        missing = np.argwhere(~np.isfinite(grid_SI))
-        if len(missing):
-            system, item = systems[missing[0][0]], items[missing[0][1]]
-            raise ArtifactError(
-                f"{where}: {label} has no value for {system!r} on {item!r} ({len(missing)} of "
-                f"{grid_SI.size} missing); every metric must score every system on every item"
-            )
+    missing = np.argwhere(~np.isfinite(values_SI))
+    if len(missing):
+        system, item = systems[missing[0][0]], items[missing[0][1]]
+        raise ArtifactError(
+            f"{where}: {label} has no value for {system!r} on {item!r} ({len(missing)} of "
+            f"{values_SI.size} missing); a metric must score every item of a system"
+        )
 
 
 def _notes(
-    rows: pl.DataFrame, judged: pl.DataFrame, systems: Sequence[str], quality: str, kind: str
+    rows: pl.DataFrame, judged: pl.DataFrame, systems: Sequence[str], quality: str
 ) -> list[str]:
     notes = []
+    kind = str(judged["kind"][0])
     extra = [s for s in judged["system"].unique().sort().to_list() if s not in systems]
     if extra:
         notes.append(f"left out, as no metric scored them: {', '.join(extra)}")

@@ -171,6 +171,39 @@ def test_constant_quality_leaves_reasons_and_no_numbers(
     assert all(math.isfinite(v) for v in numbers(read_json(out / "board.json")))
 
 
+def test_cost_is_turned_and_a_metric_without_human_text_is_left_out(
+    scores: list[Path], hand: Hand, tmp_path: Path
+) -> None:
+    cost = [
+        Score(r.system, r.task, r.item, "bits_cost", -r.value, "model:lm") for r in checks(8, 30)
+    ]
+    likelihood = [
+        Score(r.system, r.task, r.item, "likelihood", r.value, "metric:lm")
+        for r in checks(8, 30)
+        if r.system != "Human"
+    ]
+    more = [*scores, hand(cost, "cost"), hand(likelihood, "likelihood")]
+    board = board_in(rank(config_of(more), tmp_path / "a"))
+    by_name = {m.metric: m for m in board.metrics}
+    assert "likelihood" not in by_name
+    assert "likelihood is left out: it judges no text of Human" in board.notes
+    assert by_name["bits_cost"].agreement.instance.value == pytest.approx(1.0)
+
+
+def test_metrics_of_one_name_are_told_apart_by_their_raters(
+    scores: list[Path], hand: Hand, tmp_path: Path
+) -> None:
+    models = [
+        Score(r.system, r.task, r.item, "reward", r.value * sign, f"model:{name}")
+        for name, sign in (("first", 1.0), ("second", -1.0))
+        for r in checks(8, 30)
+    ]
+    board = board_in(rank(config_of([*scores, hand(models, "models")]), tmp_path / "a"))
+    order = [m.metric for m in board.metrics]
+    assert order[0] == "reward (first)"
+    assert order[-1] == "reward (second)"
+
+
 @pytest.mark.parametrize("systems", [1, 2, 3])
 def test_few_systems_are_ranked_without_a_nan(
     systems: int, write_outputs: Write, hand: Hand, tmp_path: Path
@@ -192,7 +225,8 @@ def test_without_a_person_overrating_has_a_reason(scores: list[Path], tmp_path: 
 
 
 def test_wrong_names_and_gaps_are_refused(scores: list[Path], hand: Hand, tmp_path: Path) -> None:
-    gap = hand([Score("m0", TASK, "i000", "mine", 1.0, "model:rm")], "gap")
+    names = [*(f"m{s}" for s in range(8)), "Human"]
+    gap = hand([Score(n, TASK, "i000", "mine", 1.0, "model:rm") for n in names], "gap")
     cases = [
         (config_of(scores, task="test/gen"), ConfigError, "no task called 'test/gen'"),
         (config_of(scores, quality="qualty"), ConfigError, "did you mean 'quality'"),

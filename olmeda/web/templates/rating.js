@@ -62,7 +62,9 @@ function draw() {
   const keys = Object.keys(state.weights), missing = keys.filter((k) => all[k] === undefined);
   const sum = keys.reduce((s, k) => s + state.weights[k] * (all[k] ?? 0), 0);
   const total = document.getElementById("total");
-  total.textContent = !touched ? "–" : shown(sum) + (missing.length ? ` without ${missing.join(", ")}` : "");
+  total.textContent = touched ? shown(sum) : "–";
+  document.getElementById("missing").textContent =
+    touched && missing.length ? `so far, without ${missing.join(", ")}` : "";
 }
 
 async function post() {
@@ -85,13 +87,11 @@ async function post() {
 }
 
 function wanting() {
-  for (const d of sets.values()) {
-    if (d.kind === "scale" && values[d.key] === undefined) return `${d.name} is still open`;
-    if (d.kind === "penalty" && values[d.key] && !(reasons[d.key] || "").trim()) {
-      return `${d.name}: say why`;
-    }
-  }
-  return "";
+  const open = [...sets.values()];
+  const unexplained = open.find((d) => d.kind === "penalty" && values[d.key] && !(reasons[d.key] || "").trim());
+  if (unexplained) return `say why ${unexplained.name} takes off ${shown(-values[unexplained.key])}`;
+  const unanswered = open.find((d) => d.kind === "scale" && values[d.key] === undefined);
+  return unanswered ? `${unanswered.name} is still open` : "";
 }
 
 function changed() {
@@ -104,14 +104,22 @@ function step(d, sign) {
   const next = round((values[d.key] ?? 0) + sign * d.step);
   if (next < d.low || next > d.high) return;
   values[d.key] = next;
-  if (next === 0) delete reasons[d.key];
+  if (next === 0) {
+    delete reasons[d.key];
+    d.box.querySelector("input").value = "";
+  }
   changed();
-  const input = d.box.querySelector("input");
-  if (next !== 0 && !reasons[d.key]) { input.value = ""; }
 }
 
+// Leaving waits for the last save, and for the reason of a penalty: without it the penalty is lost.
 async function go(url) {
   if (!url) return;
+  const unexplained = document.querySelector("input.wanted");
+  if (unexplained) {
+    unexplained.focus();
+    tell(wanting(), true);
+    return;
+  }
   await saving;
   if (unsaved) await post();
   if (!unsaved) location.href = url;
@@ -125,10 +133,7 @@ for (const d of sets.values()) {
     continue;
   }
   for (const button of d.box.querySelectorAll("button")) {
-    button.addEventListener("click", () => {
-      step(d, Number(button.dataset.step));
-      if (values[d.key] && !reasons[d.key]) d.box.querySelector("input").focus();
-    });
+    button.addEventListener("click", () => step(d, Number(button.dataset.step)));
   }
   const input = d.box.querySelector("input");
   input.value = reasons[d.key] || "";
@@ -173,7 +178,6 @@ document.addEventListener("keydown", (event) => {
     if (!d) return;
     event.preventDefault();
     step(d, event.shiftKey ? 1 : -1);
-    if (values[d.key] && !(reasons[d.key] || "").trim()) d.box.querySelector("input").focus();
   }
 });
 
