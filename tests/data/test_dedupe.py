@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.conftest import MakeCorpus
 from olmeda.artifacts.corpus import Attributes, Corpus
 from olmeda.base.errors import ConfigError
 from olmeda.data.batch import TextBatch
 from olmeda.data.columns import SpanColumn
 from olmeda.data.dedupe import DedupeConfig, dedupe
 from olmeda.data.dedupe.paragraphs import SeenHashes, duplicate_paragraphs
-from tests.data.conftest import MakeCorpus
 
 PARAGRAPHS = st.lists(
     st.sampled_from(["", " ", "a b", "a b", "é 日本", "\ud800 x", "c", "\r"]), max_size=12

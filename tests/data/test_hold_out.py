@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.conftest import MakeCorpus
 from olmeda.artifacts.corpus import Attributes, Corpus
 from olmeda.base.errors import InputError
 from olmeda.data.hold_out import HoldOutConfig, Row, choose_groups, hold_out
 from olmeda.data.lottery import draw
 from olmeda.data.near import NgramIndex
-from tests.data.conftest import MakeCorpus
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "dé"]), max_size=14).map(" ".join)
 
@@ -82,7 +82,7 @@ def test_every_source_gives_a_group_and_keeps_one() -> None:
 
 def test_source_that_cannot_be_split_is_named(make_corpus: MakeCorpus, tmp_path: Path) -> None:
     corpus = make_corpus({"a": "x", "b": "y"}, book={"c": "z"})
-    with pytest.raises(InputError, match="source book: has one of documents only.*split the file"):
+    with pytest.raises(InputError, match=r"source book: has one of documents only.*split the file"):
         read(corpus, tmp_path / "h", fraction=0.1)
     corpus = make_corpus({"a": "x", "b": "y"})
     with pytest.raises(InputError, match="source main: all its 2 documents would be held out"):

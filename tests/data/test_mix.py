@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.conftest import MakeCorpus
 from olmeda.artifacts.corpus import Attributes, Corpus, FunnelStage, read_funnel
 from olmeda.artifacts.lineage import Lineage
 from olmeda.base.errors import ArtifactError, ConfigError, InputError
@@ -21,7 +22,6 @@ from olmeda.data.ledger import why
 from olmeda.data.mix import MixConfig, mix
 from olmeda.data.shares import allowances, chosen_shares, select
 from olmeda.data.tag import TagConfig, tag
-from tests.data.conftest import MakeCorpus
 
 TEXTS = {
     "long": "one two three four five six seven eight nine ten eleven twelve.",
@@ -199,7 +199,7 @@ def test_wrong_settings_stop_before_a_shard_is_opened(
 
 def test_mix_that_leaves_nothing_is_an_error(make_corpus: MakeCorpus, tmp_path: Path) -> None:
     corpus = make_corpus({"a": "x", "b": "y"})
-    with pytest.raises(InputError, match="no document is left.*2 by 'gopher.word_count < 5'"):
+    with pytest.raises(InputError, match=r"no document is left.*2 by 'gopher.word_count < 5'"):
         held = attributes(corpus, tmp_path)
         mixed(corpus, tmp_path / "m", held, rules=[{"drop": "gopher.word_count < 5"}])
     assert not (tmp_path / "m").exists()

@@ -143,7 +143,7 @@ def test_a_rule_takes_away_only_what_is_decided() -> None:
 def test_rule_configuration_is_checked() -> None:
     with pytest.raises(ConfigError, match="no source called 'man'; did you mean 'main'"):
         bind_rule(RuleConfig(drop="old@1.x < 1", sources=["man"]), COLUMNS, ["main"])
-    with pytest.raises(ConfigError, match="'old@1.x' is a number, not spans"):
+    with pytest.raises(ConfigError, match=r"'old@1\.x' is a number, not spans"):
         bind_rule(RuleConfig(cut="old@1.x"), COLUMNS, ["main"])
     with pytest.raises(ConfigError, match="a rule says one of drop, keep, cut"):
         RuleConfig.load(None, ["drop=a.b < 1", "cut=c.d"])

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from data import oracles
+from data.conftest import MakeCorpus
 from olmeda.artifacts.corpus import Attributes
 from olmeda.artifacts.lineage import Lineage
 from olmeda.base.errors import ConfigError
 from olmeda.data import batch
 from olmeda.data.tag import TagConfig, tag
-from tests.data import oracles
-from tests.data.conftest import MakeCorpus
 
 ALL = ["gopher", "repetition", "c4", "characters"]
 TEXTS = {

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from data import oracles
 from olmeda.base.errors import ConfigError
 from olmeda.data.batch import TextBatch
 from olmeda.data.columns import Column, SpanColumn
 from olmeda.data.registries import tagger
-from tests.data import oracles
 
 PIECES = [
     "the", "be", "with", "a", "bb", "ab", "#", "…", "...", "*", "-", " - ", ".", "?", '"', "{",
