@@ -104,6 +104,7 @@ def test_summary_and_reference_are_two_texts_of_one_docstring() -> None:
     assert item.about["reference"] == "More below. A side is measured in metres and never negative."
     assert "measured" not in item.fields["code"]
     assert split_docstring("One.") == ("One.", "")
+    assert split_docstring("Return one\n\nMore") == ("Return one.", "More")
 
 
 def test_code_is_cut_after_a_whole_line_and_never_inside_the_signature() -> None:

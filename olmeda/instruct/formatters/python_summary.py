@@ -15,12 +15,12 @@ REFERENCE = 300
 
 @formatter("python_summary")
 def python_summary(
-    document: Document, *, characters: int = 300, longest: int = 100, least_rest: int = 5
+    document: Document, *, characters: int = 300, longest: int = 110, least_rest: int = 5
 ) -> Iterator[Item]:
     """Documented functions: fields ``code`` (docstring removed) and ``summary``.
 
     ``code`` is cut after the last whole line within ``characters``. The summary is the docstring's
-    first sentence (3 words to ``longest`` characters, ending like a sentence). What else the
+    first sentence (3 words to ``longest`` characters); a missing full stop is put. What else the
     docstring says (at least ``least_rest`` words) goes to ``about.reference``: a second text by the
     same hand about the same function, to compare every writer with, the first text's included.
     """
@@ -42,7 +42,10 @@ def split_docstring(docstring: str) -> tuple[str, str]:
     first, _, below = docstring.strip().partition("\n\n")
     parts = sentences(" ".join(first.split()))
     rest = " ".join([*parts[1:], *below.split()])
-    return (parts[0] if parts else ""), shortened(rest, REFERENCE)
+    summary = parts[0] if parts else ""
+    if summary[-1:].isalnum() or summary[-1:] == ")":
+        summary += "."
+    return summary, shortened(rest, REFERENCE)
 
 
 def shortened(text: str, characters: int) -> str:
