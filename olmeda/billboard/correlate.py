@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
-from scipy.stats import kendalltau
 
 from olmeda.billboard.resample import Estimate, Resamples, estimate
 
@@ -115,6 +114,8 @@ def instance_draws(
 
 def kendall(x: np.ndarray, y: np.ndarray) -> float | None:
     """Kendall's tau-b over all pairs present in both; None where a side is constant."""
+    from scipy.stats import kendalltau  # imported here: it takes a second, and few runs need it
+
     both = np.isfinite(x * y)
     if both.sum() < 2 or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
         return None

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
 
 LOG_RATIO = (-14.0, 9.0)
 """Bounds of the logarithm of a variance ratio."""
@@ -99,6 +98,8 @@ def random_intercept(
     x_NP: np.ndarray, y_NK: np.ndarray, instance_N: np.ndarray, coefficient: int = 1
 ) -> list[Effect]:
     """The effect of column ``coefficient`` on each column of ``y`` under y ~ x + (1|instance)."""
+    from scipy.optimize import minimize_scalar  # imported here: see crossed
+
     alone_N = np.zeros(len(x_NP), dtype=int)
     found = []
     for y_N in y_NK.T:
@@ -120,6 +121,8 @@ def crossed(
     coefficient: int = 1,
 ) -> list[Effect]:
     """The effect of one column on each y under y ~ x + (1|instance) + (1|system)."""
+    from scipy.optimize import minimize  # imported here: half a second, only for a fit
+
     found = []
     for y_N in y_NK.T:
         sums = _Sums.of(np.column_stack([x_NP, y_N]), instance_N, system_N)

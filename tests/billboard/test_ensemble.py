@@ -86,6 +86,14 @@ def test_constant_metric_gets_no_weight_and_constant_quality_is_refused() -> Non
         choose_alpha(standardise(values)[0], np.full(len(values), 0.3), 3)
 
 
+def test_copy_of_a_metric_leaves_no_dust_in_the_weights() -> None:
+    values, quality = synthetic(6)
+    values[:, 1] = values[:, 0] * 3 + 1 + 1e-9 * values[:, 2]
+    fitted = fit(values, quality, [f"m{k}" for k in range(7)])
+    assert all(abs(w) > 1e-6 for w in fitted.weights if w != 0)
+    assert len(fitted.members) == 3
+
+
 def test_prediction_of_a_fold_never_saw_the_fold() -> None:
     values, quality = synthetic(3)
     folds = np.arange(len(quality)) % 5
