@@ -11,6 +11,7 @@ from random import Random
 from olmeda.artifacts.corpus import Document
 from olmeda.instruct.python_code import functions, is_python
 from olmeda.reward.pairs import PROMPT_CHARACTERS, Pair, Passage, interleaved, limited
+from olmeda.reward.signatures import corrupted, corruptions
 
 NAMES = (
     "a", "n", "obj", "key", "name", "path", "data", "item", "size", "flag", "mode", "index",
@@ -77,64 +78,19 @@ def _all(arguments: ast.arguments) -> list[ast.arg]:
 def _alternatives(
     name: str, arguments: ast.arguments, named: list[str], text: str, draws: Random
 ) -> Iterator[Pair]:
-    chosen = f"def {name.rpartition('.')[2]}({ast.unparse(arguments)})"
+    short = name.rpartition(".")[2]
+    chosen = f"def {short}({ast.unparse(arguments)})"
     ask = f"Write the signature of the Python function {name}."
     prompt = limited(f"{ask} {_without_signature(text)}", PROMPT_CHARACTERS)
     known = [a.arg for a in _all(arguments)]
     spare = [n for n in NAMES if n not in known and not re.search(rf"\b{n}\b", text)]
-    changes = list(_changes(arguments, named, spare))
-    for kind, changed in interleaved(changes, [kind for kind, _ in changes], draws):
-        rejected = f"def {name.rpartition('.')[2]}({ast.unparse(changed)})"
-        yield Pair(prompt, chosen, rejected, {"mutation": kind})
+    changes = list(corruptions(arguments, named, spare))
+    for change in interleaved(changes, [c.kind for c in changes], draws):
+        rejected = f"def {short}({corrupted(arguments, change)})"
+        yield Pair(prompt, chosen, rejected, {"mutation": change.kind})
 
 
 def _without_signature(text: str) -> str:
     """The documentation without a first line that is itself a signature, as built-ins have."""
     first, _, rest = text.strip().partition("\n")
     return rest if re.match(r"[\w.]+\(.*\)", first) and rest.strip() else text
-
-
-def _changes(
-    arguments: ast.arguments, named: list[str], spare: list[str]
-) -> Iterator[tuple[str, ast.arguments]]:
-    """Every corruption, as its kind and the changed parameters."""
-    places = range(len(arguments.args))
-    for place in places:
-        if arguments.args[place].arg in named:
-            for new in spare:
-                changed = copy.deepcopy(arguments)
-                changed.args[place].arg = new
-                yield "renamed_parameter", changed
-            if place < len(arguments.args) - len(arguments.defaults):
-                changed = copy.deepcopy(arguments)
-                del changed.args[place]
-                yield "dropped_parameter", changed
-    required = range(len(arguments.args) - len(arguments.defaults))
-    for place in required[:-1]:
-        changed = copy.deepcopy(arguments)
-        args = changed.args
-        args[place], args[place + 1] = args[place + 1], args[place]
-        yield "swapped_parameters", changed
-    for new in spare:
-        changed = copy.deepcopy(arguments)
-        changed.args.insert(len(required), ast.arg(new))
-        yield "added_parameter", changed
-    for place, default in enumerate(arguments.defaults):
-        for value in _other_values(default):
-            changed = copy.deepcopy(arguments)
-            changed.defaults[place] = ast.Constant(value)
-            yield "changed_default", changed
-
-
-def _other_values(default: ast.expr) -> list[str | int | None]:
-    """Plausible wrong defaults in place of a constant; none for an expression."""
-    match default:
-        case ast.Constant(value=None):
-            return [True, False, 0]
-        case ast.Constant(value=bool() as value):
-            return [not value, None]
-        case ast.Constant(value=int() as value):
-            return [value + 1, value * 10 + 1, None]
-        case ast.Constant(value=str()):
-            return [None, ""]
-    return []
