@@ -96,7 +96,8 @@ class Board(msgspec.Struct, frozen=True):
 def standings(scores_SI: np.ndarray, instances: Resamples, reason: str = "") -> list[Standing]:
     """Rank systems by their means, with intervals of mean and rank, and tie groups.
 
-    A system without any value (or all of them, where ``reason`` is given) has no rank.
+    Equal means share the better rank. A system without any value (or all of them, where ``reason``
+    is given) has no rank.
     """
     rated_S = np.isfinite(scores_SI).any(axis=1)
     found = [Standing(Estimate(None, reason=reason or "not rated")) for _ in scores_SI]
@@ -111,7 +112,8 @@ def standings(scores_SI: np.ndarray, instances: Resamples, reason: str = "") -> 
     for place, i in enumerate(order):
         count = int(np.isfinite(scores_SI[rated[i]]).sum())
         mean = estimate(float(means_S[i]), means_BS[:, i], "instances", count, "")
-        found[rated[i]] = Standing(mean, place + 1, *intervals[i], groups[place])
+        rank = 1 + int((means_S > means_S[i]).sum())
+        found[rated[i]] = Standing(mean, rank, *intervals[i], groups[place])
     return found
 
 

@@ -65,3 +65,16 @@ def test_best_two_machines_tie_and_the_person_leads(captions: pl.DataFrame) -> N
     # the intervals of the two differences, as the reference bootstrap gives them
     for difference, wanted in ((human - large, (0.257, 0.375)), (large - base, (-0.003, 0.083))):
         assert np.quantile(difference, [0.025, 0.975]) == pytest.approx(wanted, abs=0.004)
+
+
+def test_equal_systems_share_a_rank_and_its_interval() -> None:
+    rng = np.random.default_rng(2)
+    base = rng.normal(size=40)
+    draws = Resamples.draw("instances", 40, 500, rng)
+    found = standings(np.stack([base, base + 9, base, np.full(40, np.nan)]), draws)
+    assert [(s.rank, s.rank_low, s.rank_high) for s in found[:3]] == [
+        (2, 2, 2),
+        (1, 1, 1),
+        (2, 2, 2),
+    ]
+    assert (found[3].rank, found[3].mean.reason) == (None, "not rated")
