@@ -39,7 +39,7 @@ class Files:
 
     Ids are ``<source>/<path below the folder>``; rows of JSON lines and Parquet keep their own.
     ``endings`` narrows which files are read, ``text`` and ``id`` name the key or column of rows.
-    Hidden files and folders are left out.
+    Hidden files and folders are left out, and so is ``__pycache__``.
     """
 
     path: Path
@@ -68,7 +68,7 @@ class Files:
             return [""], 0
         seen = [
             p for p in root.rglob("*")
-            if p.is_file() and not any(q.startswith(".") for q in p.relative_to(root).parts)
+            if p.is_file() and not any(map(is_hidden, p.relative_to(root).parts))
         ]  # fmt: skip
         wanted = sorted(p.relative_to(root).as_posix() for p in seen if self.is_wanted(p))
         if not wanted:
@@ -103,3 +103,8 @@ class Files:
             yield read_html(path, file, name)
         else:
             yield read_text(path, file, name)
+
+
+def is_hidden(part: str) -> bool:
+    """Whether a part of a path marks what people do not write: hidden, or Python's own cache."""
+    return part.startswith(".") or part == "__pycache__"
