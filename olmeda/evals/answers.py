@@ -10,7 +10,7 @@ import msgspec
 
 from olmeda.artifacts.examples import Instance, Output
 from olmeda.artifacts.scores import Score
-from olmeda.evals.local_model import Answerer
+from olmeda.evals.answerer import Answerer
 from olmeda.evals.registries import Mark, scorer
 from olmeda.evals.scorers.label import most_likely
 from olmeda.instruct.task import TaskFile

@@ -9,7 +9,6 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -23,19 +22,6 @@ from olmeda.model.generate import generate
 from olmeda.model.loss import IGNORED, token_logprobs
 from olmeda.model.transformer import Transformer
 from olmeda.tokens.tokenizer import Tokenizer
-
-
-class Answerer(Protocol):
-    """What answers prompts: a local checkpoint, or anything else that can do these three."""
-
-    def write(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
-        """An answer to each prompt, the most likely token at every step."""
-
-    def weigh(self, prompts: Sequence[str], choices: Sequence[str]) -> list[list[float]]:
-        """Log-probability (nats, end token included) of every choice after each prompt."""
-
-    def surprise(self, prompts: Sequence[str], answers: Sequence[str]) -> list[float]:
-        """Bits (end token included) of one given answer after each prompt."""
 
 
 class Reader:
