@@ -81,3 +81,11 @@ def test_signature_names_version_library_and_every_setting() -> None:
 def test_unknown_metric_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="no metric called 'blue'; did you mean 'bleu'"):
         metric.bind("blue")
+
+
+@pytest.mark.parametrize(
+    "spec", [{"name": "rouge", "variant": "rougeX"}, {"name": "bleu", "smooth": "x"}]
+)
+def test_unknown_setting_is_refused_before_anything_is_scored(spec: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="Input should be"):
+        metric.bind(spec)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sacrebleu.metrics.bleu import BLEU
 
 from olmeda.billboard.registries import metric, uses
@@ -13,8 +15,8 @@ def bleu(
     hypotheses: list[str],
     references: list[list[str]],
     *,
-    tokenize: str = "13a",
-    smooth: str = "exp",
+    tokenize: Literal["13a", "char", "intl", "none", "zh"] = "13a",
+    smooth: Literal["exp", "floor", "add-k", "none"] = "exp",
 ) -> list[float]:
     """Sentence BLEU, 0 to 100, with effective order (Papineni et al. 2002; Post 2018).
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from rouge_score.rouge_scorer import RougeScorer
 
 from olmeda.billboard.registries import metric, uses
@@ -13,13 +15,10 @@ def rouge(
     hypotheses: list[str],
     references: list[list[str]],
     *,
-    variant: str = "rougeL",
+    variant: Literal["rouge1", "rouge2", "rouge3", "rougeL", "rougeLsum"] = "rougeL",
     stemmer: bool = False,
 ) -> list[float]:
-    """ROUGE F-measure, 0 to 1, the best over the references (Lin 2004).
-
-    ``variant``: rougeL, rougeLsum, or rouge1 to rouge9.
-    """
+    """ROUGE F-measure, 0 to 1, the best over the references (Lin 2004)."""
     scorer = RougeScorer([variant], use_stemmer=stemmer)
     return [
         float(scorer.score_multi(r, h)[variant].fmeasure)
