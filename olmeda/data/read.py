@@ -38,6 +38,12 @@ class SourceConfig(Config, frozen=True, extra="allow"):
             raise ValueError(f"{name!r} cannot name files; use letters, digits, - and _")
         return name
 
+    @property
+    def place(self) -> str:
+        """How messages name the source, with its path if it has one."""
+        path = (self.model_extra or {}).get("path")
+        return f"source {self.name}" + (f", in {path}" if path else "")
+
     def build(self) -> Source:
         """The source with its parameters checked. Raises ConfigError naming nearest kinds."""
         built: Source = source.bind({**(self.model_extra or {}), "name": self.kind})()
@@ -80,7 +86,7 @@ def fingerprints(config: ReadConfig) -> dict[str, str]:
 @verb("data.read", makes="corpus", fingerprints=fingerprints)
 def read(config: ReadConfig, making: Making) -> None:
     """Read sources into a corpus."""
-    sources = [(s.name, s.build()) for s in config.sources]
+    sources = [(s, s.build()) for s in config.sources]
     bad: list[Bad] = []
     counts: Counter[str] = Counter()
     with CorpusWriter(making.path, config.shares, config.shard_bytes) as out:
@@ -89,9 +95,9 @@ def read(config: ReadConfig, making: Making) -> None:
             counts["documents"] += 1
             counts["characters"] += len(document.text)
             counts[f"documents/{document.source}"] += 1
-    for name, _ in sources:
-        if not counts[f"documents/{name}"]:
-            raise InputError(f"source {name}: gave no document at all{_why_none(name, bad)}")
+    for held, _ in sources:
+        if not counts[f"documents/{held.name}"]:
+            raise InputError(f"{held.place}: gave no document at all{_why_none(held.name, bad)}")
     making.counts.update(counts)
     if bad:
         write_rows(making.path / QUARANTINE, bad)
@@ -100,11 +106,12 @@ def read(config: ReadConfig, making: Making) -> None:
 
 
 def _documents(
-    sources: Sequence[tuple[str, Source]], on_bad: str, bad: list[Bad]
+    sources: Sequence[tuple[SourceConfig, Source]], on_bad: str, bad: list[Bad]
 ) -> Iterator[Document]:
     """Good documents of all sources in order; bad records go to ``bad``, or stop everything."""
     places: dict[str, str] = {}
-    for name, held in sources:
+    for config, held in sources:
+        name = config.name
         for item in held.read(name):
             if isinstance(item, Found):
                 item = _unless_known(item, places)
@@ -114,7 +121,7 @@ def _documents(
                 continue
             if on_bad == "stop":
                 raise InputError(
-                    f"{item.place}: {item.reason} (source {name}). Mend it, or say "
+                    f"{item.place}: {item.reason} ({config.place}). Mend it, or say "
                     "on_bad: quarantine to set such records aside"
                 )
             bad.append(Bad(item.file, item.line, item.reason, item.content, name))

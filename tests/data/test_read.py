@@ -128,7 +128,9 @@ def test_missing_and_empty_inputs_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no file to read"):
         read(config(tmp_path / "own"), tmp_path / "corpus")
     (tmp_path / "own" / "a.jsonl").touch()
-    with pytest.raises(InputError, match="source own: gave no document at all; it is empty"):
+    with pytest.raises(
+        InputError, match=r"source own, in .*own: gave no document at all; it is empty"
+    ):
         read(config(tmp_path / "own"), tmp_path / "corpus")
     (tmp_path / "own" / "a.jsonl").write_text("{}\n")
     with pytest.raises(InputError, match=r"gave no document.* bad, the first at a\.jsonl:1"):

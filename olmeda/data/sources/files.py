@@ -38,12 +38,12 @@ class Files:
     """Documents from one file or from every file below a folder whose ending is known.
 
     Ids are ``<source>/<path below the folder>``; rows of JSON lines and Parquet keep their own.
-    ``endings`` narrows which files are read, ``text`` and ``id`` name the key or column of rows.
+    ``endings`` narrows which files are read (all known ones otherwise), ``text`` and ``id`` name the key or column of rows.
     Hidden files and folders are left out, and so is ``__pycache__``.
     """
 
     path: Path
-    endings: tuple[str, ...] = ENDINGS
+    endings: tuple[str, ...] = ()
     text: str = "text"
     id: str = "id"
 
@@ -63,7 +63,7 @@ class Files:
             raise InputError(f"{root}: no such file or folder; say another path: for this source")
         if root.is_file():
             if not self.is_wanted(root):
-                known = ", ".join(self.endings)
+                known = ", ".join(self.endings or ENDINGS)
                 raise InputError(f"{root}: no known ending; a file to read ends in {known}")
             return [""], 0
         seen = [
@@ -74,13 +74,13 @@ class Files:
         if not wanted:
             raise InputError(
                 f"{root}: holds no file to read (of {len(seen)} files none ends in "
-                f"{', '.join(self.endings)})"
+                f"{', '.join(self.endings or ENDINGS)})"
             )
         return wanted, len(seen) - len(wanted)
 
     def is_wanted(self, path: Path) -> bool:
         """Whether the file's ending is one to read."""
-        return path.name.lower().endswith(self.endings)
+        return path.name.lower().endswith(self.endings or ENDINGS)
 
     def read(self, name: str) -> Iterator[Found | Bad]:
         """Documents file by file in the order of their paths."""
