@@ -38,8 +38,8 @@ class Files:
     """Documents from one file or from every file below a folder whose ending is known.
 
     Ids are ``<source>/<path below the folder>``; rows of JSON lines and Parquet keep their own.
-    ``endings`` narrows which files are read (all known ones otherwise), ``text`` and ``id`` name the key or column of rows.
-    Hidden files and folders are left out, and so is ``__pycache__``.
+    ``endings`` narrows which files are read (all known ones otherwise), ``text`` and ``id`` name
+    the key or column of rows. Hidden files and folders and ``__pycache__`` are left out.
     """
 
     path: Path
