@@ -40,6 +40,8 @@ def noting_sigterm() -> Iterator[StopRequest]:
         yield request
     finally:
         signal.signal(signal.SIGTERM, before)
+    if request.made:  # after the last step nobody asked any more: pass it on
+        signal.raise_signal(signal.SIGTERM)
 
 
 def stop_when_asked(
@@ -48,7 +50,7 @@ def stop_when_asked(
     """A hook that saves the state and raises ResourceError once a stop was requested."""
 
     def stop(moment: Moment) -> Mapping[str, Any]:
-        if request.made and not moment.last:
+        if request.made:
             save(moment)
             raise ResourceError(
                 f"asked to stop (SIGTERM): the state after step {moment.position.steps} lies in "

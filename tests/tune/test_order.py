@@ -33,6 +33,7 @@ def test_micro_batches_split_a_step_and_fit_once_padded(lengths: np.ndarray) -> 
     assert Counter(row for g in groups for row in g) == Counter(data.rows_of(0).tolist())
     for group in groups:
         assert len(group) == 1 or len(group) * lengths[group].max() <= 64
+        assert lengths[group].min() >= 0.75 * lengths[group].max()
 
 
 def test_epochs_are_shuffled_differently_and_alike_for_equal_seeds() -> None:
