@@ -45,8 +45,8 @@ def test_epochs_are_shuffled_differently_and_alike_for_equal_seeds() -> None:
 
 
 def test_rows_of_like_length_stand_together() -> None:
-    lengths = np.array([3, 30, 5, 28, 4, 29])
-    assert grouped_by_length(np.arange(6), lengths, 90) == [[1, 5, 3], [2, 4, 0]]
+    lengths = np.array([4, 30, 5, 28, 4, 29, 3])
+    assert grouped_by_length(np.arange(7), lengths, 90) == [[1, 5, 3], [2, 0, 4], [6]]
 
 
 @pytest.mark.parametrize("rows", [1, 7])
