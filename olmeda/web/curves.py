@@ -11,6 +11,8 @@ from olmeda.web import charts
 from olmeda.web.page import Panel
 
 Points = Sequence[tuple[float, float]]
+FEW = 12
+"""Up to so many points each one is marked, so that a line says where it was measured."""
 LABEL_ROOM = 14
 """Pixels between the end of a line and the right edge that belong to no label."""
 
@@ -29,7 +31,12 @@ def line_panel(title: str, lines: Mapping[str, Points], x: str, y: str, height: 
     across = alt.X("x:Q", title=x, scale=alt.Scale(nice=False),
                    axis=alt.Axis(grid=False, tickCount=4))  # fmt: skip
     up = alt.Y("y:Q", title=y, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
-    drawn = alt.Chart(rows).mark_line().encode(x=across, y=up, color=colour, strokeDash=dash)
+    few = max(map(len, lines.values()), default=0) <= FEW
+    drawn = (
+        alt.Chart(rows)
+        .mark_line(point={"size": 22, "filled": True} if few else False)
+        .encode(x=across, y=up, color=colour, strokeDash=dash)
+    )
     ends = _ends(lines, height)
     labels = (
         alt.Chart(ends)
@@ -50,7 +57,7 @@ def _scale(names: Sequence[str], values: Sequence[object]) -> alt.Scale:
 def _ends(lines: Mapping[str, Points], height: int) -> pl.DataFrame:
     """Where the label of each line stands: at its end, moved so that no two overlap."""
     values = [b for points in lines.values() for _, b in points]
-    span = max(values, default=1.0) - min(values, default=0.0)
+    span = (max(values, default=1.0) - min(values, default=0.0)) or 1.0
     ends = {name: points[-1] for name, points in lines.items() if points}
     gap = span * 15 / (height - 70)
     places = charts.spread([y for _, y in ends.values()], gap)

@@ -76,9 +76,7 @@ def _map(title: str, cells: Sequence[Heat], column: str, row: str, written: bool
     frames = base.mark_rect(fill=None, stroke=charts.RULE, strokeWidth=1)
     fills = base.mark_rect().encode(
         color=alt.Color("side:N", scale=scale, legend=None),
-        opacity=alt.Opacity(
-            "depth:Q", scale=alt.Scale(domain=[0, 1], range=[0, 0.85]), legend=None
-        ),
+        opacity=alt.Opacity("depth:Q", scale=alt.Scale(domain=[0, 1], range=[0, 0.7]), legend=None),
     )
     layers: list[alt.Chart] = [frames, fills]
     if written:

@@ -312,7 +312,9 @@ def rewards(out: Path, pairs: int = 40) -> Path:
     return bench(BenchConfig(trios=held, scorers=scorers, baseline="longer-answer"), out)
 
 
-def build(run: Path, sources: Sequence[str] = SOURCES) -> dict[str, object]:
+def build(
+    run: Path, sources: Sequence[str] = SOURCES, items: int = 30, steps: int = 240
+) -> dict[str, object]:
     """Every artifact of a run below ``run``; returns the settings of its report."""
     raw = corpus(run / "corpus", sources=sources)
     text = corpus(run / "text", {"corpus": raw}, sources)
@@ -320,16 +322,16 @@ def build(run: Path, sources: Sequence[str] = SOURCES) -> dict[str, object]:
     tokens = tokenset(run / "tokens", text, 40)
     heldout = tokenset(run / "heldout_tokens", heldout_text)
     pretraining = {"tokens": tokens, "heldout": heldout}
-    dense = checkpoint(run / "dense", "train.run", pretraining, sources=sources)
+    dense = checkpoint(run / "dense", "train.run", pretraining, steps=steps, sources=sources)
     moe = checkpoint(run / "moe", "train.run", pretraining, floor=1.8, moe=True, sources=sources)
     bits = perplexity(run / "perplexity", {"dense": dense, "moe": moe}, heldout)
     tuned = {name: checkpoint(run / name, "tune.sft", {"base": dense}, steps=60, tokens=200_000)
              for name in WAYS[1:]}  # fmt: skip
     systems = {"base": dense, **tuned}
-    scored = answers(run / "answers", systems)
+    scored = answers(run / "answers", systems, items)
     compare(compare_config(systems, scored), run / "merging")
     swept = [f"generation-{w:.2f}" for w in WEIGHTS]
-    measured = metrics(run / "metrics", scored, [*systems, *swept])
+    measured = metrics(run / "metrics", scored, [*systems, *swept], items)
     rank(RankConfig(scores=[measured, scored], task="test/generation", quality="quality",
                     resamples=200), run / "board")  # fmt: skip
     session = run / "session"

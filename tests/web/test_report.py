@@ -143,6 +143,12 @@ def test_report_of_nothing_is_refused(tmp_path: Path) -> None:
         report(ReportConfig(), tmp_path / "report")
 
 
+def test_run_cut_very_short_still_has_a_page(tmp_path: Path) -> None:
+    settings = build(tmp_path / "run", items=1, steps=1)
+    out = report(ReportConfig.model_validate(settings), tmp_path / "report")
+    assert "The board" in Page((out / "report.html").read_text()).text
+
+
 def test_text_of_others_stays_text(tmp_path: Path) -> None:
     sources = (EVIL, "plain")
     raw = corpus(tmp_path / "raw", sources=("a", "b"))

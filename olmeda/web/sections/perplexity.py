@@ -13,7 +13,7 @@ from olmeda.artifacts.scores import WHOLE, Scores
 from olmeda.artifacts.tokenset import TokenSet
 from olmeda.base.errors import ArtifactError
 from olmeda.billboard.resample import Estimate, Resamples, estimate
-from olmeda.web.numerals import decimal, interval
+from olmeda.web.numerals import decimal, interval, whole
 from olmeda.web.page import Cell, Fact, Origin, Row, Table, table
 from olmeda.web.provenance import origin
 
@@ -56,11 +56,11 @@ def _source(
     rows: pl.DataFrame, task: str, systems: Sequence[str], sizes: pl.DataFrame | None
 ) -> SourceBits:
     source, held = task.removeprefix(PREFIX), rows.filter(pl.col("task") == task)
-    whole = dict(held.filter(pl.col("item") == WHOLE).select("system", "value").rows())
+    over_all = dict(held.filter(pl.col("item") == WHOLE).select("system", "value").rows())
     documents = held.filter(pl.col("item") != WHOLE)
     count = documents["item"].n_unique()
     if sizes is None or not count:
-        plain = [Estimate(whole.get(s), n=count) for s in systems]
+        plain = [Estimate(over_all.get(s), n=count) for s in systems]
         return SourceBits(source, count, plain, [])
     wide = documents.pivot("system", index="item", values="value", sort_columns=True).sort("item")
     named = sizes.filter(pl.col("source") == source).rename({"id": "item"})
@@ -92,7 +92,7 @@ def bits_table(systems: Sequence[str], found: Sequence[SourceBits], where: Origi
     """Bits per byte by source and system, and the differences to the first system."""
     with_difference = all(s.differences for s in found)
     rows: list[Row] = [
-        [s.source, str(s.documents), *map(_cell, s.systems),
+        [s.source, whole(s.documents), *map(_cell, s.systems),
          *(map(_cell, s.differences) if with_difference else [])]
         for s in found
     ]  # fmt: skip

@@ -23,6 +23,10 @@ HELD_OUT = "heldout/"
 """What the names of held-out measures in ``progress.jsonl`` start with."""
 
 
+LAST = 10
+"""Steps over which a last loss is averaged."""
+
+
 class Speed(msgspec.Struct, frozen=True):
     """One row of ``journal/speed.jsonl``."""
 
@@ -65,8 +69,8 @@ def training_section(
     """Curves and a side-by-side table of the pretrained models, then their bits per byte."""
     runs = {name: Run.open(path) for name, path in models.items()}
     lead = (
-        f"The models {' and '.join(runs)} side by side. Bits per byte weigh every byte of the text "
-        "alike, whatever the tokenizer; lower is better."
+        f"Pretrained: {', '.join(runs)}. Bits per byte weigh every byte of the text alike, "
+        "whatever the tokenizer; lower is better."
     )
     blocks: list[Figure | Table] = [*_curves(runs), _side_by_side(runs)]
     if perplexity is None:
@@ -103,7 +107,7 @@ def _side_by_side(runs: Mapping[str, Run]) -> Table:
     rows.append(["tokens a second (median)", *(_speed(r.speeds) for r in runs.values())])
     rows.append(["time", *(duration(r.record.seconds) for r in runs.values())])
     rows.append(["peak memory", *(memory(r.record.memory_mb) for r in runs.values())])
-    rows.append(["last training loss", *(_last(r, "loss") for r in runs.values())])
+    rows.append([f"loss, last {LAST} steps", *(last_loss(r) for r in runs.values())])
     origins = [origin(run.path) for run in runs.values()]
     caption = "Size, data and speed of the pretrained models."
     return table(caption, ["<", *runs], rows, origins)
@@ -117,6 +121,7 @@ def _speed(speeds: Sequence[float]) -> str:
     return short(statistics.median(speeds)) if speeds else "–"
 
 
-def _last(run: Run, measure: str) -> str:
-    points = run.points(measure)
-    return decimal(points[-1][1]) if points else "–"
+def last_loss(run: Run) -> str:
+    """The mean training loss of the last logged steps: one step alone is mostly its batch."""
+    values = [y for _, y in run.points("loss")[-LAST:]]
+    return decimal(statistics.fmean(values)) if values else "–"

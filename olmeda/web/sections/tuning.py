@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from olmeda.web.numerals import decimal, duration, memory, short, whole
+from olmeda.web.numerals import duration, memory, short, whole
 from olmeda.web.page import Row, Section, table
 from olmeda.web.provenance import origin
-from olmeda.web.sections.training import Run
+from olmeda.web.sections.training import LAST, Run, last_loss
 
 
 def tuning_section(tuned: Mapping[str, Path]) -> Section:
@@ -16,14 +16,15 @@ def tuning_section(tuned: Mapping[str, Path]) -> Section:
     runs = {name: Run.open(path) for name, path in tuned.items()}
     rows: list[Row] = [
         [name, run.record.verb, _start(run), _count(run, "steps", whole),
-         _count(run, "tokens", short), _last_loss(run), duration(run.record.seconds),
+         _count(run, "tokens", short), last_loss(run), duration(run.record.seconds),
          memory(run.record.memory_mb)]
         for name, run in runs.items()
     ]  # fmt: skip
-    heads = ["<Model", "<Verb", "<From", "Steps", "Tokens", "Last loss", "Time", "Peak memory"]
+    heads = ["<Model", "<Verb", "<From", "Steps", "Tokens", "Loss", "Time", "Peak memory"]
     caption = (
-        "Finetuned models. Losses of different verbs are different quantities: nats per answer "
-        "token for sft, nats per pair for preferences."
+        f"Finetuned models; the loss is the mean of the last {LAST} steps. Losses of different "
+        "verbs are different quantities: nats per answer token for sft, nats per pair for "
+        "preferences."
     )
     lead = (
         "Every model below starts from a checkpoint of this run; the instances it is taught with "
@@ -42,8 +43,3 @@ def _start(run: Run) -> str:
 def _count(run: Run, name: str, shown: object) -> str:
     assert callable(shown)
     return str(shown(run.record.counts[name])) if name in run.record.counts else "–"
-
-
-def _last_loss(run: Run) -> str:
-    points = run.points("loss")
-    return decimal(points[-1][1]) if points else "–"
