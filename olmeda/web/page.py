@@ -76,10 +76,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph, a small note, or code: lines to be kept as they are."""
+    """A paragraph, a small note, a command to type, or code: lines kept as they are."""
 
     text: str
-    style: Literal["plain", "note", "code"] = "plain"
+    style: Literal["plain", "note", "command", "code"] = "plain"
     kind: Literal["text"] = "text"
 
 

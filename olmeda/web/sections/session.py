@@ -22,7 +22,7 @@ def session_section(path: Path) -> Section:
     held = table("What the session holds.", ["<Of the session", "<"], rows, [where])
     said = ratings_so_far(path)
     lead = f"People can rate the same outputs blind, on a page of this machine alone. {said}"
-    return Section("session", "Rating session", lead, (Text(open_command(path), "code"), held))
+    return Section("session", "Rating session", lead, (Text(open_command(path), "command"), held))
 
 
 def open_command(session: Path) -> str:
