@@ -242,39 +242,44 @@ def record(out: Path, plan: Plan, *, resumable: bool, replace: bool) -> Iterator
                     "Free some space and run the same command again"
                 ) from problem
             raise
-        files = {
-            p.as_posix(): FileRecord((making / p).stat().st_size, digest_file(making / p))
-            for p in content_files(making)
+        clocks = {
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+            "seconds": round(time.monotonic() - clock, 3),
+            "cpu_seconds": round(time.process_time() - cpu, 3),
+            "memory_mb": round(_peak_memory_mb(), 1),
         }
-        write_json(
-            making / RECORD,
-            Lineage(
-                kind=plan.kind,
-                verb=plan.verb,
-                config=plan.config,
-                config_digest=plan.config_digest,
-                key=plan.key,
-                inputs=[
-                    InputRecord(k, os.path.relpath(enclosing(p) or p, out), digest, kind)
-                    for k, (p, digest, kind) in plan.inputs.items()
-                ],
-                code=code_version(),
-                seed=plan.config.get("seed"),
-                counts=work.counts,
-                started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-                seconds=round(time.monotonic() - clock, 3),
-                cpu_seconds=round(time.process_time() - cpu, 3),
-                memory_mb=round(_peak_memory_mb(), 1),
-                machine=_machine(),
-                files=files,
-                digest=digest_value({name: f.digest for name, f in files.items()}),
-            ),
-        )
+        write_json(making / RECORD, _lineage(out, plan, work, clocks))
         if out.exists():
             os.rename(out, old)
         os.rename(making, out)
         fsync_folder(out.parent)
         remove_tree(old)
+
+
+def _lineage(out: Path, plan: Plan, work: Making, clocks: dict[str, Any]) -> Lineage:
+    """The record of what lies in ``work.path``, soon to be ``out``."""
+    files = {
+        p.as_posix(): FileRecord((work.path / p).stat().st_size, digest_file(work.path / p))
+        for p in content_files(work.path)
+    }
+    return Lineage(
+        kind=plan.kind,
+        verb=plan.verb,
+        config=plan.config,
+        config_digest=plan.config_digest,
+        key=plan.key,
+        inputs=[
+            InputRecord(k, os.path.relpath(enclosing(p) or p, out), digest, kind)
+            for k, (p, digest, kind) in plan.inputs.items()
+        ],
+        code=code_version(),
+        seed=plan.config.get("seed"),
+        counts=work.counts,
+        machine=_machine(),
+        files=files,
+        digest=digest_value({name: f.digest for name, f in files.items()}),
+        **clocks,
+    )
 
 
 def _may_write(out: Path, plan: Plan, replace: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self, TypeVar, get_args
 import msgspec
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from yaml import YAMLError
 
 from olmeda.base.errors import ConfigError, nearest
@@ -28,6 +28,14 @@ ArtifactPath = Annotated[Path, BeforeValidator(_to_path), _Marker()]
 """A field of this type names another artifact: it enters digests by content, not by place."""
 
 
+class _Immaterial:
+    """Marks a field that changes how fast the work is done, and nothing of the result."""
+
+
+Workers = Annotated[int, Field(ge=1), _Immaterial()]
+"""A number of processes: it enters lineage, but not the digest that decides whether to skip."""
+
+
 class Config(BaseModel, frozen=True, extra="forbid"):
     """The settings of one verb or one component; frozen, strict about keys, digestible."""
 
@@ -40,10 +48,13 @@ class Config(BaseModel, frozen=True, extra="forbid"):
         return self.model_dump(mode="json")
 
     def digest(self, inputs: Mapping[str, str]) -> str:
-        """The digest of the settings with each artifact path replaced by its content digest."""
+        """The digest of what bears on the result: settings, and the content behind artifact paths."""
         values = self.settings()
         for place, content in inputs.items():
             _put(values, place, content)
+        for name, field in type(self).model_fields.items():
+            if any(isinstance(m, _Immaterial) for m in field.metadata):
+                del values[name]
         return digest_value(values)
 
     @classmethod

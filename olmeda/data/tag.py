@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 from olmeda.artifacts.corpus import AttributesWriter, Corpus, Shard
 from olmeda.artifacts.lineage import Making
 from olmeda.artifacts.verb import verb
-from olmeda.base.config import ArtifactPath, Config
+from olmeda.base.config import ArtifactPath, Config, Workers
 from olmeda.base.errors import ConfigError
 from olmeda.base.log import progress
 from olmeda.base.registry import Spec
@@ -33,7 +33,7 @@ class TagConfig(Config, frozen=True):
 
     corpus: ArtifactPath
     taggers: list[TaggerSpec] = Field(min_length=1)
-    workers: int = Field(default=1, ge=1)
+    workers: Workers = 1
 
 
 @verb("data.tag", makes="attributes")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from olmeda.base.config import ArtifactPath, Config
+from olmeda.base.config import ArtifactPath, Config, Workers
 from olmeda.base.errors import ConfigError
 
 
@@ -20,6 +20,7 @@ class Outer(Config):
     systems: dict[str, ArtifactPath] = {}
     optim: Inner = Inner()
     seed: int = 0
+    workers: Workers = 1
 
 
 def test_words_lie_over_the_file_over_the_defaults(tmp_path: Path) -> None:
@@ -59,3 +60,8 @@ def test_inputs_are_found_wherever_they_nest_and_digest_by_content() -> None:
     content = {"corpus": "d1", "systems.x": "d2"}
     assert config.digest(content) == moved.digest(content)
     assert config.digest(content) != config.digest({**content, "corpus": "d3"})
+
+
+def test_number_of_workers_does_not_bear_on_the_result() -> None:
+    assert Outer(workers=1).digest({}) == Outer(workers=4).digest({})
+    assert Outer(seed=1).digest({}) != Outer(seed=2).digest({})
