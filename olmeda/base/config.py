@@ -48,7 +48,7 @@ class Config(BaseModel, frozen=True, extra="forbid"):
         return self.model_dump(mode="json")
 
     def digest(self, inputs: Mapping[str, str]) -> str:
-        """The digest of what bears on the result: settings, and the content behind artifact paths."""
+        """The digest of what bears on the result: settings, and what artifact paths hold."""
         values = self.settings()
         for place, content in inputs.items():
             _put(values, place, content)
