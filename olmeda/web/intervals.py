@@ -46,7 +46,7 @@ def interval_panel(
         color=alt.Color("series:N", scale=_scale(series, charts.SERIES), legend=_legend(series)),
         **({"yOffset": alt.YOffset("series:N", sort=series)} if len(series) > 1 else {}),
     )  # fmt: skip
-    scale = alt.Scale(zero=False, nice=True)
+    scale = alt.Scale(zero=False, nice=True, padding=8)
     lines = base.mark_rule(strokeWidth=1.6).encode(
         x=alt.X("low:Q", title=x, scale=scale, axis=alt.Axis(tickCount=4)), x2="high:Q"
     )

@@ -48,7 +48,16 @@ def duration(seconds: float) -> str:
 
 def memory(megabytes: float) -> str:
     """``812 MB`` or ``1.24 GB`` (binary units, as the record counts them)."""
-    return f"{megabytes:.0f}{SPACE}MB" if megabytes < 1000 else f"{megabytes / 1024:.2f}{SPACE}GB"
+    return (
+        f"{megabytes:.0f}{SPACE}MB"
+        if round(megabytes) < 1024
+        else f"{megabytes / 1024:.2f}{SPACE}GB"
+    )
+
+
+def probability(p: float) -> str:
+    """A p value with three decimals, or ``< 0.001``."""
+    return "< 0.001" if p < 0.001 else decimal(p, 3)
 
 
 def interval(low: float, high: float, places: int = 3) -> str:

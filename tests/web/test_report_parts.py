@@ -45,6 +45,11 @@ def test_times_are_told_in_fitting_units(seconds: float, shown: str) -> None:
     assert numerals.duration(seconds).replace(numerals.SPACE, " ") == shown
 
 
+def test_tiny_probabilities_are_not_spelled_out() -> None:
+    assert numerals.probability(3.9e-26) == "< 0.001"
+    assert numerals.probability(0.04) == "0.040"
+
+
 def test_minus_is_a_minus_and_zero_has_none() -> None:
     assert numerals.decimal(-0.1234) == "\N{MINUS SIGN}0.123"
     assert numerals.decimal(-0.0001) == "0.000"

@@ -12,7 +12,7 @@ from olmeda.billboard.effects import Effect
 from olmeda.billboard.overrating import Overrating
 from olmeda.billboard.resample import Estimate
 from olmeda.web.intervals import Mark, interval_panel
-from olmeda.web.numerals import decimal, interval, whole
+from olmeda.web.numerals import decimal, interval, probability, whole
 from olmeda.web.page import Cell, Fact, Figure, Origin, Row, Section, Table, Text, table
 from olmeda.web.provenance import origin
 
@@ -115,7 +115,7 @@ def _metric_table(metrics: Sequence[MetricRow], where: Origin) -> Table:
         ["–" if m.rank is None else str(m.rank), _metric(m), _estimate(m.agreement.instance),
          _estimate(m.agreement.system), _value(m.agreement.kendall),
          decimal(m.weight, 3) if m.weight else "–",
-         "–" if m.p_behind is None else decimal(m.p_behind, 3)]
+         "–" if m.p_behind is None else probability(m.p_behind)]
         for m in metrics
     ]  # fmt: skip
     heads = ["Rank", "<Metric", "Correlation, items", "Correlation, systems", "Kendall, items",

@@ -10,7 +10,7 @@ import msgspec
 from olmeda.artifacts.lineage import check
 from olmeda.base.files import read_json
 from olmeda.web.intervals import Mark, interval_panel
-from olmeda.web.numerals import decimal, interval, percent, whole
+from olmeda.web.numerals import decimal, interval, percent, probability, whole
 from olmeda.web.page import Cell, Fact, Figure, Origin, Row, Section, Table, table
 from olmeda.web.provenance import origin
 
@@ -142,7 +142,7 @@ def _accuracies(found: Bench, parts: Sequence[Part], where: Origin) -> Table:
 
 def _against(found: Bench, where: Origin) -> Table:
     rows: list[Row] = [
-        [s.name, s.kind, _estimate(s.overall.over_baseline), f"{s.overall.p:.2g}",
+        [s.name, s.kind, _estimate(s.overall.over_baseline), probability(s.overall.p),
          whole(s.overall.equal), whole(s.truncated)]
         for s in found.scorers
     ]  # fmt: skip

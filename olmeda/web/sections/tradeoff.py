@@ -108,19 +108,21 @@ def _labels(
         up = (p.skill.value - high[0]) / (high[1] - high[0])
         return across * PLOT[0], (1 - up) * PLOT[1]
 
-    spots = place([pixels(p) for p in named], [_name(p) for p in named],
-                  [pixels(p) for p in points], PLOT)  # fmt: skip
+    kinds = [p.kind for p in points]
+    names = [_name(p, kinds.count(p.kind) > 1) for p in named]
+    spots = place([pixels(p) for p in named], names, [pixels(p) for p in points], PLOT)
     return [
-        alt.Chart(pl.DataFrame([{**_row(p), "name": _name(p)}]))
+        alt.Chart(pl.DataFrame([{**_row(p), "name": name}]))
         .mark_text(align=spot.align, dx=spot.dx, dy=spot.dy, baseline="middle")
         .encode(x=x, y=y, text="name:N", color=_colour())
-        for p, spot in zip(named, spots)
+        for p, name, spot in zip(named, names, spots)
     ]
 
 
-def _name(p: Point) -> str:
+def _name(p: Point, several: bool) -> str:
+    """The way, or where several came about in it, its model."""
     if p.kind != "merged":
-        return p.kind
+        return charts.clipped(f"{p.kind}: {p.system}", 22) if several else p.kind
     return f"{p.weight:g} (chosen)" if p.chosen else f"{p.weight:g}"
 
 

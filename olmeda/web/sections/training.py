@@ -91,8 +91,8 @@ def _curves(runs: Mapping[str, Run]) -> list[Figure]:
         lines = {n: run.points(HELD_OUT + source) for n, run in runs.items()}
         panels.append(line_panel(f"held out: {source}", lines, "step", "bits per byte"))
     caption = (
-        "Training loss (mean of neighbouring steps) and bits per byte of the held-out text of "
-        "each source, by step."
+        "Training loss (mean of neighbouring steps) and, by source, bits per byte of the sample of "
+        "held-out text that training measures itself on."
     )
     ends = "; ".join(f"{name} ends at a loss of {points[-1][1]:.3f}"
                      for name, points in loss.items() if points)  # fmt: skip
