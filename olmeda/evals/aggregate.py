@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
 import numpy as np
 
+from olmeda.artifacts.estimate import DRAWS, Estimate, estimated
 from olmeda.artifacts.scores import Score
 
-RESAMPLES = 1000
-Summary = dict[str, dict[str, dict[str, "Estimate"]]]
+Summary = dict[str, dict[str, dict[str, Estimate]]]
 """system -> task -> scorer -> estimate."""
 
 
-class Estimate(msgspec.Struct, frozen=True):
-    """A mean, its 95 % interval by bootstrap over items, and the number of items."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-def bootstrap_means(values_N: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+def bootstrap_means(values_N: np.ndarray, seed: int, resamples: int = DRAWS) -> np.ndarray:
     """Means of ``resamples`` draws of N items with replacement, ``[resamples]``.
 
     The draws depend on seed and N alone, so systems that answered the same items share them.
@@ -34,12 +24,12 @@ def bootstrap_means(values_N: np.ndarray, seed: int, resamples: int = RESAMPLES)
     return means
 
 
-def estimate(values: Iterable[float], seed: int, resamples: int = RESAMPLES) -> Estimate:
+def estimate(values: Iterable[float], seed: int, resamples: int = DRAWS) -> Estimate:
     """The mean and its percentile interval (2.5 to 97.5 %). At least one value is needed."""
     values_N = np.fromiter(values, np.float64)
     assert len(values_N), "no values"
-    low, high = np.quantile(bootstrap_means(values_N, seed, resamples), [0.025, 0.975])
-    return Estimate(float(values_N.mean()), float(low), float(high), len(values_N))
+    draws_B = bootstrap_means(values_N, seed, resamples)
+    return estimated(float(values_N.mean()), draws_B, len(values_N))
 
 
 def summarise(rows: Iterable[Score], seed: int) -> Summary:

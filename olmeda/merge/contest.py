@@ -9,15 +9,8 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from olmeda.merge.tradeoff import (
-    Estimate,
-    Measured,
-    best,
-    estimated,
-    measure,
-    nearest_weight,
-    objective,
-)
+from olmeda.artifacts.estimate import Estimate, estimated
+from olmeda.merge.tradeoff import Measured, best, measure, nearest_weight, objective
 
 Kind = Literal["base", "general", "alone", "continued", "retrained", "merged"]
 

@@ -10,17 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-DRAWS = 1000
-"""Bootstrap draws; the 95 % limits of a percentile interval then rest on 25 draws each side."""
-
-
-class Estimate(msgspec.Struct, frozen=True):
-    """A mean with its 95 % bootstrap interval over ``n`` items."""
-
-    value: float
-    low: float
-    high: float
-    n: int
+from olmeda.artifacts.estimate import DRAWS, Estimate, estimated, resampled_means
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -40,25 +30,14 @@ class Measured(msgspec.Struct, frozen=True):
         return estimated(value, self.draws_SB[system] - self.draws_SB[other], self.n)
 
 
-def estimated(value: float, draws_B: np.ndarray, n: int) -> Estimate:
-    """A value with the 2.5 and 97.5 percentiles of its draws."""
-    low, high = np.percentile(draws_B, [2.5, 97.5])
-    return Estimate(value, float(low), float(high), n)
-
-
 def measure(families: Sequence[np.ndarray], seed: int, draws: int = DRAWS) -> Measured:
     """The unweighted mean over families of the mean over items, with bootstrap draws.
 
     ``families``: one ``[S, I]`` array each, over the same S systems. Items are resampled within
     each family, the same items for every system.
     """
-    values, resampled = [], []
-    for number, values_SI in enumerate(families):
-        rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, number]))
-        items = values_SI.shape[1]
-        picks_BI = rng.multinomial(items, np.full(items, 1 / items), size=draws)
-        values.append(values_SI.mean(axis=1))
-        resampled.append(values_SI @ picks_BI.T / items)
+    values = [values_SI.mean(axis=1) for values_SI in families]
+    resampled = [resampled_means(f, seed, number, draws) for number, f in enumerate(families)]
     n = sum(f.shape[1] for f in families)
     return Measured(np.mean(values, axis=0), np.mean(resampled, axis=0), n)
 

@@ -5,29 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import msgspec
 import numpy as np
 
-DRAWS = 1000
+from olmeda.artifacts.estimate import resampled_means
 
 
-class Estimate(msgspec.Struct, frozen=True):
-    """A value with its 95 % bootstrap interval over ``n`` items."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-def estimated(value: float, draws: np.ndarray, n: int) -> Estimate:
-    """A value with the 2.5 and 97.5 percentiles of its draws."""
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return Estimate(value, float(low), float(high), n)
-
-
-def resampled_means(
-    subsets: Sequence[str], results_SI: np.ndarray, seed: int, draws: int = DRAWS
+def subset_draws(
+    subsets: Sequence[str], results_SI: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
     """Bootstrap means of each subset, ``[S systems, draws]``.
 
@@ -37,9 +21,7 @@ def resampled_means(
     found = {}
     for number, subset in enumerate(dict.fromkeys(subsets)):
         columns = np.flatnonzero(np.array([s == subset for s in subsets]))
-        rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, number]))
-        picks = rng.multinomial(len(columns), np.full(len(columns), 1 / len(columns)), size=draws)
-        found[subset] = results_SI[:, columns] @ picks.T / len(columns)
+        found[subset] = resampled_means(results_SI[:, columns], seed, number)
     return found
 
 

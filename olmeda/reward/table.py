@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
+from olmeda.artifacts.estimate import Estimate, estimated
 from olmeda.artifacts.examples import Trio
-from olmeda.reward.intervals import Estimate, estimated, resampled_means, sign_test, weighted
+from olmeda.reward.intervals import sign_test, subset_draws, weighted
 from olmeda.reward.sections import (
     Sections,
     by_items,
@@ -74,7 +75,7 @@ def tabulate(
     subsets = [trio.subset for trio in trios]
     held = sections or by_items((t.section, t.subset) for t in trios)
     results_SI = np.stack([right(j.chosen, j.rejected) for j in judged]).astype(np.float64)
-    draws = resampled_means(subsets, results_SI, seed)
+    draws = subset_draws(subsets, results_SI, seed)
     base = next((s for s, j in enumerate(judged) if j.name == baseline), None)
     scorers = []
     for s, one in enumerate(judged):

@@ -14,7 +14,7 @@ from olmeda.base.config import Config, validated
 from olmeda.base.errors import ConfigError, InputError
 from olmeda.base.files import read_json, write_rows
 from olmeda.reward.bench import BenchConfig, bench
-from olmeda.reward.intervals import resampled_means, sign_test
+from olmeda.reward.intervals import sign_test, subset_draws
 from olmeda.reward.registries import Request, Scored, reward_scorer
 from olmeda.reward.score import ScoreConfig, score
 from olmeda.reward.sections import published
@@ -128,7 +128,7 @@ def test_sign_test_agrees_with_scipy() -> None:
 
 def test_draws_are_paired_and_stay_within_their_subset() -> None:
     results = np.array([[1.0, 1.0, 0.0, 1.0], [1.0, 1.0, 0.0, 1.0]])
-    draws = resampled_means(["a", "a", "b", "b"], results, seed=0, draws=200)
+    draws = subset_draws(["a", "a", "b", "b"], results, seed=0)
     assert (draws["a"] == 1).all()
     assert np.array_equal(draws["b"][0], draws["b"][1])
     assert set(draws["b"][0].tolist()) == {0.0, 0.5, 1.0}
