@@ -7,12 +7,13 @@ from pathlib import Path
 
 import msgspec
 
+from olmeda.artifacts.estimate import Estimate
 from olmeda.artifacts.lineage import check
 from olmeda.base.files import read_json
 from olmeda.web.numerals import decimal, interval, short
 from olmeda.web.page import Cell, Fact, Figure, Origin, Row, Section, Table, Text, table
 from olmeda.web.provenance import origin
-from olmeda.web.sections.tradeoff import Estimate, Point, tradeoff_panel
+from olmeda.web.sections.tradeoff import Point, tradeoff_panel
 
 PLACES = 3
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from olmeda.artifacts.estimate import Estimate
 from olmeda.artifacts.lineage import check
 from olmeda.base.files import read_json
 from olmeda.web.intervals import Mark, interval_panel
@@ -17,15 +18,6 @@ from olmeda.web.provenance import origin
 GUESSING = 0.5
 SERIES = 7
 """Scorers that one drawing can tell apart; the table holds all of them."""
-
-
-class Estimate(msgspec.Struct, frozen=True):
-    """A value with its interval over ``n`` pairs."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 class Accuracy(msgspec.Struct, frozen=True):

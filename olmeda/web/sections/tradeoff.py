@@ -9,6 +9,7 @@ import altair as alt
 import msgspec
 import polars as pl
 
+from olmeda.artifacts.estimate import Estimate
 from olmeda.web import charts
 from olmeda.web.intervals import SHAPES
 from olmeda.web.labels import place
@@ -18,15 +19,6 @@ HEIGHT = 300
 PLOT = (290.0, 225.0)
 """About the size in pixels of the plot inside the axes, for placing labels."""
 KINDS = ("merged", "general", "alone", "continued", "retrained", "base")
-
-
-class Estimate(msgspec.Struct, frozen=True):
-    """A mean with its interval over ``n`` items."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 class Point(msgspec.Struct, frozen=True):
