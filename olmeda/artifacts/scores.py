@@ -21,6 +21,8 @@ from olmeda.base.files import atomic_write
 
 WHOLE = "*"
 """The ``item`` of a value that belongs to a whole task."""
+COST = "_cost"
+"""How the name of a scorer ends whose lower values are better."""
 
 RATERS = ("human", "checker", "metric", "model")
 """What a rater may be: the part of ``rater`` before the colon. A checker is never called human."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from olmeda.artifacts.scores import WHOLE
+from olmeda.artifacts.scores import COST, WHOLE
 from olmeda.base.errors import ArtifactError, ConfigError, unknown
 
 
@@ -51,7 +51,7 @@ def table_of(frame: pl.DataFrame, task: str, quality: str, where: str) -> Table:
     ``_cost`` is negated, and one that has no value at all for some system (as a likelihood has none
     for people) is left out and noted. Quality comes from ``human:`` raters if there are any, else
     from ``checker:``, averaged over raters. Raises ArtifactError where a metric lacks some items
-    of a system, ConfigError for an unknown task or quality scorer.
+    of a system, ConfigError for an unknown task or quality scorer, or one that is a cost.
     """
     if task not in (tasks := frame["task"].unique(maintain_order=True).to_list()):
         raise ConfigError(f"{where}: {unknown('task', task, tasks)}")
@@ -83,7 +83,7 @@ def _columns(
     columns: dict[str, np.ndarray] = {}
     raters, notes = [], []
     for label, rater, rows in _named_columns(measured):
-        cost = str(rows["scorer"][0]).endswith("_cost")
+        cost = str(rows["scorer"][0]).endswith(COST)
         values_SI = _grid(rows, systems, items) * (-1.0 if cost else 1.0)
         blank_S = np.all(~np.isfinite(values_SI), axis=1)
         if blank_S.any():
@@ -105,6 +105,10 @@ def _columns(
 
 def _judged(rows: pl.DataFrame, quality: str, where: str) -> pl.DataFrame:
     """The quality rows of the better kind of rater."""
+    if quality.endswith(COST):
+        raise ConfigError(
+            f"{where}: {quality!r} is a cost; quality must grow as a text gets better"
+        )
     able = rows.filter(pl.col("kind").is_in(["human", "checker"]))
     found = able.filter(pl.col("scorer") == quality)
     if not len(found):

@@ -21,6 +21,7 @@ from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.errors import InputError
 from olmeda.base.log import progress
+from olmeda.tokens.heldout import IGNORED, choose_documents, heldout_windows
 
 if TYPE_CHECKING:
     from olmeda.model.transformer import Transformer
@@ -63,13 +64,13 @@ def perplexity(config: PerplexityConfig, making: Making) -> None:
         tokens.require_tokenizer(Checkpoint.open(folder).tokenizer_digest(), str(folder))
         rows += measure(name, folder, tokens, most, config.batch)
     write_scores(making.path, rows)
-    making.counts |= {"systems": len(config.systems), "tokens": tokens.tokens}
+    read = sum(choose_documents(tokens, s, most)["tokens"].sum() for s in tokens.sources)
+    making.counts |= {"systems": len(config.systems), "tokens": int(read)}
 
 
 def measure(name: str, folder: Path, tokens: TokenSet, most: int, batch: int) -> list[Score]:
     """The rows of one system."""
     from olmeda.model import hf
-    from olmeda.tokens.heldout import choose_documents
 
     model = hf.load(folder)
     rows: list[Score] = []
@@ -83,6 +84,8 @@ def measure(name: str, folder: Path, tokens: TokenSet, most: int, batch: int) ->
             if size:
                 rows.append(Score(name, task, item, SCORER, float(bits / size), RATER))
         total = float(bits_D.sum()), float(bytes_D.sum())
+        if not total[1]:
+            raise InputError(f"{tokens.path}: the held-out documents of {source!r} are empty")
         rows.append(Score(name, task, WHOLE, SCORER, total[0] / total[1], RATER))
         all_bits, all_bytes = all_bits + total[0], all_bytes + total[1]
     return [*rows, Score(name, "heldout", WHOLE, SCORER, all_bits / all_bytes, RATER)]
@@ -102,7 +105,6 @@ def token_nats(
     import torch
 
     from olmeda.model.loss import token_logprobs
-    from olmeda.tokens.heldout import IGNORED, heldout_windows
 
     found: dict[str, list[np.ndarray]] = {}
     with torch.inference_mode():

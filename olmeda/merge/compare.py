@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from olmeda.artifacts.lineage import RECORD, Lineage, Making, digest_input
-from olmeda.artifacts.scores import WHOLE, Score, Scores, write_scores
+from olmeda.artifacts.scores import COST, WHOLE, Score, Scores, write_scores
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.errors import ConfigError, InputError, unknown
@@ -61,6 +61,17 @@ class CompareConfig(Config, frozen=True):
     report_on: str = "test"
     skill_share: float = Field(default=0.5, ge=0, le=1)
     seed: int = 0
+
+    @field_validator("scorers")
+    @classmethod
+    def _higher_is_better(cls, scorers: dict[str, str]) -> dict[str, str]:
+        for family, scorer in scorers.items():
+            if scorer.endswith(COST):
+                raise ValueError(
+                    f"{family}: {scorer} is a cost, and the largest score wins here; "
+                    "name a scorer that grows as answers get better"
+                )
+        return scorers
 
 
 @verb("merge.compare", makes="scores")

@@ -231,6 +231,7 @@ def test_wrong_names_and_gaps_are_refused(scores: list[Path], hand: Hand, tmp_pa
         (config_of(scores, task="test/gen"), ConfigError, "no task called 'test/gen'"),
         (config_of(scores, quality="qualty"), ConfigError, "did you mean 'quality'"),
         (config_of(scores, quality="bleu"), ConfigError, "person or a checker"),
+        (config_of(scores, quality="faults_cost"), ConfigError, "is a cost"),
         (config_of([*scores, gap]), ArtifactError, "mine has no value for"),
         (config_of(scores[1:]), ArtifactError, "run billboard.measure"),
     ]

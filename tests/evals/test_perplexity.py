@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from evals.conftest import SHAPE, World
+from olmeda.artifacts.lineage import Lineage
 from olmeda.artifacts.scores import Scores
 from olmeda.artifacts.tokenset import TokenSet
 from olmeda.base.errors import ArtifactError
@@ -57,6 +58,8 @@ def test_a_budget_takes_whole_documents(world: World, tmp_path: Path) -> None:
     perplexity(config, tmp_path / "out")
     items = Scores.open(tmp_path / "out").frame.filter(pl.col("task") == "heldout/code")["item"]
     assert 1 < len(items) < 18
+    counted = Lineage.open(tmp_path / "out").counts["tokens"]
+    assert 0 < counted <= 1500 * len(TokenSet.open(world.tokens).sources)
 
 
 def test_bits_of_documents_are_sums_of_their_tokens() -> None:

@@ -107,6 +107,7 @@ def test_result_is_the_same_twice(settings: dict[str, object], tmp_path: Path) -
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
+        ({"scorers": {"labels": "bits_cost"}}, ConfigError, "labels: bits_cost is a cost"),
         ({"general": ["lables"]}, ConfigError, "no family called 'lables'; did you mean 'labels'"),
         ({"scorers": {"labels": "f1", "names": "accuracy", "extract": "accuracy"}}, InputError,
          "no scorer of validation/labels called 'f1'"),
