@@ -6,9 +6,17 @@ generated outputs pass between rooms that may not import each other, so their ro
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from olmeda.base.errors import InputError
+from olmeda.base.files import read_rows
+
+OUTPUTS = "outputs.jsonl"
+"""The file with what systems answered, beside their scores."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -62,3 +70,11 @@ class Output(msgspec.Struct, frozen=True):
     reference: str
     text: str
     metadata: dict[str, Any] = {}
+
+
+def read_outputs(folders: Sequence[Path]) -> Iterator[Output]:
+    """The outputs of several runs, one after another. Raises InputError where one has none."""
+    for folder in folders:
+        if not (folder / OUTPUTS).is_file():
+            raise InputError(f"{folder / OUTPUTS}: no such file; name a folder made by evals.run")
+        yield from read_rows(folder / OUTPUTS, Output)

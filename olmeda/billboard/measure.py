@@ -6,27 +6,25 @@ library and version, settings) and what is odd about the columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 from pydantic import field_validator
 
-from olmeda.artifacts.examples import Output
+from olmeda.artifacts.examples import Output, read_outputs
 from olmeda.artifacts.lineage import Making
 from olmeda.artifacts.scores import Score, write_scores
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.errors import InputError, unknown
-from olmeda.base.files import read_rows, write_json
+from olmeda.base.files import write_json
 from olmeda.base.log import progress
 from olmeda.base.registry import Spec
 from olmeda.billboard.alignment import align, check_values, column_faults, text_faults
 from olmeda.billboard.registries import Metric, column_name, metric, signature
 
-OUTPUTS = "outputs.jsonl"
 RECORD = "measure.json"
 
 
@@ -71,14 +69,6 @@ def measure(config: MeasureConfig, making: Making) -> None:
     making.counts["systems"] = len({name for systems in tasks.values() for name in systems})
     making.counts["items"] = sum(len(next(iter(s.values()))) for s in tasks.values())
     making.counts["notes"] = sum(map(len, notes.values()))
-
-
-def read_outputs(folders: Sequence[Path]) -> Iterator[Output]:
-    """The outputs of several runs, one after another. Raises InputError where one has none."""
-    for folder in folders:
-        if not (folder / OUTPUTS).is_file():
-            raise InputError(f"{folder / OUTPUTS}: no such file; name a folder made by evals.run")
-        yield from read_rows(folder / OUTPUTS, Output)
 
 
 def chosen_tasks(

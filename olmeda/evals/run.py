@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from pydantic import Field
 
-from olmeda.artifacts.examples import Instance
+from olmeda.artifacts.examples import OUTPUTS, Instance
 from olmeda.artifacts.lineage import Making, check
 from olmeda.artifacts.scores import write_scores
 from olmeda.artifacts.verb import verb
@@ -89,7 +89,7 @@ def write_answers(folder: Path, found: Sequence[Answers], seed: int) -> None:
     """Write all files of the artifact."""
     rows = [row for answers in found for row in answers.scores]
     write_scores(folder, rows)
-    write_rows(folder / "outputs.jsonl", (o for answers in found for o in answers.outputs))
+    write_rows(folder / OUTPUTS, (o for answers in found for o in answers.outputs))
     write_json(folder / "summary.json", summarise(rows, seed))
     write_json(folder / "failures.json", {answers.system: answers.failures for answers in found})
 

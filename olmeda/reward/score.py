@@ -7,13 +7,12 @@ from pathlib import Path
 
 from pydantic import Field
 
-from olmeda.artifacts.examples import Output
+from olmeda.artifacts.examples import OUTPUTS, Output, read_outputs
 from olmeda.artifacts.lineage import Making, check
 from olmeda.artifacts.scores import Score, write_scores
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.errors import InputError, unknown
-from olmeda.base.files import read_rows
 from olmeda.reward.dialogue import conversation
 from olmeda.reward.registries import Request
 from olmeda.reward.scoring import ScorerConfig, run_scorer
@@ -45,7 +44,7 @@ def score(config: ScoreConfig, making: Making) -> None:
     import torch
 
     torch.set_num_threads(config.threads)
-    outputs = [row for path in config.outputs for row in read_outputs(path, config.tasks)]
+    outputs = [row for path in config.outputs for row in chosen_outputs(path, config.tasks)]
     scorer = ScorerConfig(
         name=config.name,
         kind=config.kind,
@@ -61,11 +60,10 @@ def score(config: ScoreConfig, making: Making) -> None:
     making.counts |= {"rows": write_scores(making.path, rows), "truncated": scored.truncated}
 
 
-def read_outputs(path: Path, tasks: Sequence[str]) -> list[Output]:
+def chosen_outputs(path: Path, tasks: Sequence[str]) -> list[Output]:
     """The outputs of ``tasks`` (all if none are named). Raises InputError where one has none."""
     check(path)
-    file = path / "outputs.jsonl"
-    rows = list(read_rows(file, Output))
+    file, rows = path / OUTPUTS, list(read_outputs([path]))
     known = list(dict.fromkeys(row.task for row in rows))
     for task in tasks:
         if task not in known:

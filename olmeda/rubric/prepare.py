@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from pydantic import Field
 
-from olmeda.artifacts.examples import Output
+from olmeda.artifacts.examples import Output, read_outputs
 from olmeda.artifacts.lineage import Making
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.errors import InputError, unknown
-from olmeda.base.files import read_rows
 from olmeda.rubric.rubric import load_rubric, read_rubric
 from olmeda.rubric.session import blind_units, deal, write_session
 
@@ -56,14 +54,6 @@ def prepare(config: PrepareConfig, making: Making) -> None:
     making.counts["systems"] = len(answers)
     making.counts["texts"] = len(units)
     making.counts["shared_items"] = len(plan.shared)
-
-
-def read_outputs(folders: Sequence[Path]) -> Iterator[Output]:
-    """The outputs of several runs. Raises InputError where a folder has none."""
-    for folder in folders:
-        if not (folder / "outputs.jsonl").is_file():
-            raise InputError(f"{folder}/outputs.jsonl: no such file; name a folder of evals.run")
-        yield from read_rows(folder / "outputs.jsonl", Output)
 
 
 def answers_of(
