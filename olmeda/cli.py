@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from olmeda.base.errors import OlmedaError, ResourceError
+from olmeda.base.errors import OlmedaError, ResourceError, refusal
 from olmeda.base.log import say
+from olmeda.base.workers import let_idle_threads_sleep
 
 app = typer.Typer(
     name="olmeda",
@@ -136,16 +136,16 @@ def _add_views(rooms: dict[str, typer.Typer]) -> None:
 
 def main() -> None:
     """Run the command line; an error of ours becomes one message and a truthful exit code."""
+    let_idle_threads_sleep()
     _add_rooms()
     try:
         app()
     except OlmedaError as problem:
         _fail(str(problem), problem.exit_code)
     except OSError as problem:
-        if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        _fail(f"no space left on the disk ({problem.filename}); free some and run it again",
-              ResourceError.exit_code)  # fmt: skip
+        _fail(refusal(problem), ResourceError.exit_code)
+    except MemoryError:
+        _fail("out of memory; give smaller batches or fewer workers", ResourceError.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted; run the same command again to go on", 130)
 

@@ -35,6 +35,14 @@ def describe(kind: str) -> str:
     lines = []
     for name in (held := registry(kind)).names():
         plugin = held.get(name)
-        params = ", ".join(str(p) for p in plugin.parameters.values())
+        params = ", ".join(map(_shown, plugin.parameters.values()))
         lines.append(f"{name}@{plugin.version}({params})\n    {plugin.summary}")
-    return "\n".join(lines).replace(str(inspect.Parameter.empty), "required")
+    return "\n".join(lines)
+
+
+def _shown(parameter: inspect.Parameter) -> str:
+    """``name: type = default``; one without a default must be given."""
+    empty = parameter.default is inspect.Parameter.empty
+    kind = parameter.annotation
+    shown = kind if isinstance(kind, str) else inspect.formatannotation(kind)
+    return f"{parameter.name}: {shown}" + ("" if empty else f" = {parameter.default!r}")

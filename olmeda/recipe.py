@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,17 +23,20 @@ from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from olmeda.artifacts.lineage import Lineage, is_finished
 from olmeda.artifacts.verb import Verb
-from olmeda.base.config import Config, merge_words, read_yaml, show, validated
-from olmeda.base.errors import ConfigError, OlmedaError, nearest, unknown
+from olmeda.base.config import Config, first_line, merge_words, read_yaml, show, validated
+from olmeda.base.errors import ConfigError, OlmedaError, ResourceError, nearest, refusal, unknown
 from olmeda.base.files import read_json, write_bytes, write_json
 from olmeda.base.log import say
 from olmeda.verbs import find_verb
 
 CLAIM = "recipe.json"
+NAME = re.compile(r"\w[\w-]*")
+OWN = ("seed", "out")
+"""Keys of a recipe itself that words override; steps and settings are called otherwise."""
 
 
 class Recipe(BaseModel, frozen=True, extra="forbid"):
@@ -45,6 +49,22 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     steps: dict[str, dict[str, Any]]
     prints: list[str] = []
 
+    @field_validator("recipe")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot name a folder; use letters, digits, - and _")
+        return name
+
+    @field_validator("steps")
+    @classmethod
+    def _name_folders(cls, steps: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name in steps:
+            if not NAME.fullmatch(name) or name in OWN:
+                raise ValueError(f"{name!r} cannot name a step; use letters, digits, - and _"
+                                 f" (but not {' or '.join(OWN)})")  # fmt: skip
+        return steps
+
     @property
     def folder(self) -> Path:
         """Where the run lies: ``out``, else ``runs/<name>``."""
@@ -56,7 +76,10 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
         values = read_yaml(file)
         steps, settings = values.get("steps") or {}, values.get("settings") or {}
         if not steps:
-            raise ConfigError(f"{file}: a recipe needs steps")
+            raise ConfigError(f"{file}: a recipe needs steps: name: {{run: room.verb, ...}}")
+        for part, held in (("steps", steps), ("settings", settings)):
+            if not isinstance(held, dict):
+                raise ConfigError(f"{file}: {part}: expected names with their values below")
         if both := [name for name in steps if name in settings]:
             raise ConfigError(f"{file}: {both[0]!r} is both a step and a setting; rename one")
         placed = [_placed(word, steps, settings) for word in words]
@@ -69,9 +92,9 @@ def _placed(word: str, steps: dict[str, Any], settings: dict[str, Any]) -> str:
         return f"steps.{word}"
     if head in settings:
         return f"settings.{word}"
-    if head in ("seed", "out"):
+    if head in OWN:
         return word
-    raise ConfigError(unknown("step or setting", head, [*steps, *settings, "seed", "out"]))
+    raise ConfigError(f"{word!r}: {unknown('step or setting', head, [*steps, *settings, *OWN])}")
 
 
 class Step(BaseModel, frozen=True, arbitrary_types_allowed=True):
@@ -91,7 +114,10 @@ def resolve(recipe: Recipe) -> list[Step]:
         where = f"step {name}"
         if "run" not in body:
             raise ConfigError(f"{where}: says no verb; write run: room.verb")
-        verb = find_verb(str(body["run"]))
+        try:
+            verb = find_verb(str(body["run"]))
+        except ConfigError as problem:
+            raise ConfigError(f"{where}: {problem}") from None
         settings = {k: v for k, v in body.items() if k != "run"}
         values = _interpolated(settings, names, list(recipe.steps), where)
         out = recipe.folder / name
@@ -113,7 +139,7 @@ def _interpolated(
             raise ConfigError(f"{where}: ${{{word}}} is a later step; move it up") from None
         raise ConfigError(f"{where}: {unknown('step or setting', word, names)}") from None
     except OmegaConfBaseException as problem:
-        raise ConfigError(f"{where}: {problem}") from None
+        raise ConfigError(f"{where}: {first_line(problem)}") from None
     assert isinstance(plain, dict)
     return dict(plain["__step__"])
 
@@ -122,12 +148,14 @@ def claim(recipe: Recipe) -> None:
     """Take the run folder for this recipe. Raises ConfigError if it is another's."""
     folder, mark = recipe.folder, recipe.folder / CLAIM
     if mark.is_file():
-        held = read_json(mark).get("recipe")
+        held = read_json(mark, dict[str, str]).get("recipe")
         if held != recipe.recipe:
             raise ConfigError(
                 f"{folder}: belongs to the recipe {held!r}, not {recipe.recipe!r}; "
                 "say out=ANOTHER_FOLDER"
             )
+    elif folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: is no folder; say out=ANOTHER_FOLDER")
     elif folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder}: is not empty and holds no run; say out=ANOTHER_FOLDER")
     else:
@@ -177,6 +205,8 @@ def _run_step(step: Step, place: str, again: bool) -> Lineage:
             step.verb(step.config, step.out, replace=True)
     except OlmedaError as problem:
         raise type(problem)(f"step {step.name} ({step.verb.name}): {problem}") from problem
+    except OSError as problem:
+        raise ResourceError(f"step {step.name} ({step.verb.name}): {refusal(problem)}") from problem
     record = Lineage.open(step.out)
     took = "unchanged" if skip else f"{time.monotonic() - began:.1f} s, {record.memory_mb:.0f} MB"
     say(f"{place} {step.name:<16} {step.verb.name:<18} {took}  {record.digest[:12]}")

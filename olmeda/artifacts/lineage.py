@@ -8,8 +8,6 @@ identity: two runs of the same recipe give the same digests.
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import functools
 import os
 import platform
@@ -23,7 +21,7 @@ import msgspec
 
 import olmeda
 from olmeda.base.config import Config
-from olmeda.base.errors import ArtifactError, InputError, ResourceError
+from olmeda.base.errors import FULL, ArtifactError, InputError, ResourceError
 from olmeda.base.files import (
     digest_file,
     digest_tree,
@@ -34,6 +32,7 @@ from olmeda.base.files import (
     remove_tree,
     write_json,
 )
+from olmeda.base.lock import sole_maker
 
 RECORD = "lineage.json"
 JOURNAL = "journal"
@@ -101,7 +100,8 @@ def check(path: Path, kind: str = "", contents: bool = False) -> Lineage:
     """
     record = Lineage.open(path)
     if kind and record.kind != kind:
-        raise ArtifactError(f"{path}: expected a {kind}, found a {record.kind} (by {record.verb})")
+        other = f"found {_some(record.kind)} (by {record.verb})"
+        raise ArtifactError(f"{path}: expected {_some(kind)}, {other}")
     found = {p.as_posix() for p in content_files(path)}
     for name, held in record.files.items():
         if name not in found:
@@ -114,6 +114,10 @@ def check(path: Path, kind: str = "", contents: bool = False) -> Lineage:
     if extra := sorted(found - set(record.files)):
         raise ArtifactError(f"{path / extra[0]}: not part of the artifact; move it elsewhere")
     return record
+
+
+def _some(kind: str) -> str:
+    return kind if kind in ("attributes", "examples", "scores") else f"a {kind}"
 
 
 def content_files(folder: Path) -> list[Path]:
@@ -199,6 +203,12 @@ class Making:
 def recover(out: Path) -> None:
     """Finish the two renames of ``record`` if a crash fell between them."""
     making, old = _siblings(out)
+    if (making / RECORD).is_file() or old.exists():
+        with sole_maker(out):
+            _recover(out, making, old)
+
+
+def _recover(out: Path, making: Path, old: Path) -> None:
     if not out.exists() and (making / RECORD).is_file():
         os.rename(making, out)
     elif not out.exists() and old.exists():
@@ -216,44 +226,53 @@ def record(out: Path, plan: Plan, *, resumable: bool, replace: bool) -> Iterator
     """Make the artifact ``out``: give a folder to fill, then record it and rename it into place.
 
     Until the end everything lies in ``.<name>.making``; with ``resumable`` what an interrupted
-    run of the same plan left there is kept. Raises ArtifactError if ``out`` holds something else
-    and ``replace`` is off; ResourceError if another process makes it now.
+    run of the same plan left there is kept; otherwise a failure leaves nothing behind. Raises
+    ArtifactError if ``out`` holds something else and ``replace`` is off; ResourceError if another
+    process makes it now, or the disk is full.
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    recover(out)
-    _may_write(out, plan, replace)
     making, old = _siblings(out)
-    with _sole_maker(out):
-        resumed = resumable and _key_of(making) == plan.key
-        if not resumed:
-            remove_tree(making)
-        making.mkdir(exist_ok=True)
-        write_json(making / JOURNAL / "plan.json", {"key": plan.key, "config": plan.config})
-        started, clock, cpu = time.time(), time.monotonic(), time.process_time()
-        _reset_peak_memory()
-        work = Making(making, resumed)
+    with sole_maker(out):
+        _recover(out, making, old)
+        _may_write(out, plan, replace)
         try:
+            work = _begun(making, plan, resumable)
+            started, clock, cpu = time.time(), time.monotonic(), time.process_time()
+            _reset_peak_memory()
             yield work
-        except OSError as problem:
-            if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            clocks = {
+                "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+                "seconds": round(time.monotonic() - clock, 3),
+                "cpu_seconds": round(time.process_time() - cpu, 3),
+                "memory_mb": round(_peak_memory_mb(), 1),
+            }
+            write_json(making / RECORD, _lineage(out, plan, work, clocks))
+        except BaseException as problem:
+            if not resumable:
+                remove_tree(making)
+            if isinstance(problem, OSError) and problem.errno in FULL:
+                kept = f"; what was made so far lies in {making}" if resumable else ""
                 raise ResourceError(
-                    f"{out}: no space left on the disk; what was made so far lies in {making}. "
+                    f"{out}: no space left on the disk{kept}. "
                     "Free some space and run the same command again"
                 ) from problem
             raise
-        clocks = {
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-            "seconds": round(time.monotonic() - clock, 3),
-            "cpu_seconds": round(time.process_time() - cpu, 3),
-            "memory_mb": round(_peak_memory_mb(), 1),
-        }
-        write_json(making / RECORD, _lineage(out, plan, work, clocks))
         if out.exists():
             os.rename(out, old)
         os.rename(making, out)
         fsync_folder(out.parent)
         remove_tree(old)
+
+
+def _begun(making: Path, plan: Plan, resumable: bool) -> Making:
+    """The folder to fill: what an interrupted run of this plan left there, or an empty one."""
+    resumed = resumable and _key_of(making) == plan.key
+    if not resumed:
+        remove_tree(making)
+    making.mkdir(exist_ok=True)
+    write_json(making / JOURNAL / "plan.json", {"key": plan.key, "config": plan.config})
+    return Making(making, resumed)
 
 
 def _lineage(out: Path, plan: Plan, work: Making, clocks: dict[str, Any]) -> Lineage:
@@ -293,23 +312,9 @@ def _may_write(out: Path, plan: Plan, replace: bool) -> None:
     if not replace:
         held = Lineage.open(out)
         raise ArtifactError(
-            f"{out}: holds a {held.kind} made by {held.verb} from other settings or inputs; "
+            f"{out}: holds {_some(held.kind)} made by {held.verb} from other settings or inputs; "
             "choose another output, or say --replace"
         )
-
-
-@contextlib.contextmanager
-def _sole_maker(out: Path) -> Iterator[None]:
-    lock = out.with_name(f".{out.name}.lock")
-    with open(lock, "w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ResourceError(f"{out}: another process is making it now; wait for it") from None
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
 
 
 def _key_of(making: Path) -> str | None:

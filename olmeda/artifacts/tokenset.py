@@ -19,7 +19,7 @@ import polars as pl
 
 from olmeda.artifacts.lineage import check
 from olmeda.base.errors import ArtifactError
-from olmeda.base.files import digest_file, read_json, write_json
+from olmeda.base.files import atomic_write, digest_file, read_json, write_json
 
 
 class TokenShard(msgspec.Struct, frozen=True):
@@ -109,5 +109,6 @@ class TokenSet:
 
 def write_index(folder: Path, index: TokenIndex, documents: pl.DataFrame) -> None:
     """Write ``tokens.json`` and ``documents.parquet`` of a token set in the making."""
-    documents.write_parquet(folder / "documents.parquet", compression="zstd")
+    with atomic_write(folder / "documents.parquet") as temporary:
+        documents.write_parquet(temporary, compression="zstd")
     write_json(folder / "tokens.json", index)

@@ -10,7 +10,7 @@ import msgspec
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 
 from olmeda.base.errors import ConfigError, nearest
 from olmeda.base.files import digest_value
@@ -116,33 +116,78 @@ def _put(values: Any, place: str, content: Any) -> None:
 def read_yaml(file: Path) -> dict[str, Any]:
     """Read a YAML mapping, interpolations kept as text. Raises ConfigError naming file and line."""
     try:
-        loaded = OmegaConf.load(file)
+        plain = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such file") from None
-    except (OSError, UnicodeDecodeError) as problem:
-        raise ConfigError(f"{file}: {problem}") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{file}: is a folder; name a YAML file") from None
+    except UnicodeDecodeError as problem:
+        line = problem.object[: problem.start].count(b"\n") + 1
+        raise ConfigError(f"{file}:{line}: not valid UTF-8; save it as UTF-8") from None
+    except OSError as problem:
+        raise ConfigError(f"{file}: {problem.strerror or problem}") from None
     except YAMLError as problem:
-        raise ConfigError(f"{file}: not valid YAML: {problem}") from None
-    plain = OmegaConf.to_container(loaded, resolve=False)
+        raise ConfigError(f"{file}{_yaml_fault(problem)}") from None
+    except OmegaConfBaseException as problem:
+        raise ConfigError(f"{file}: {first_line(problem)}") from None
     if not isinstance(plain, dict):
         raise ConfigError(f"{file}: expected keys and values at the top, found a list")
     return {str(k): v for k, v in plain.items()}
 
 
+def _yaml_fault(problem: YAMLError) -> str:
+    """``:line: what is wrong`` as far as the parser tells."""
+    if isinstance(problem, MarkedYAMLError) and problem.problem_mark is not None:
+        return f":{problem.problem_mark.line + 1}: not valid YAML: {problem.problem}"
+    return f": not valid YAML: {first_line(problem)}"
+
+
+def first_line(problem: Exception) -> str:
+    """The first line of another library's message: the rest is about its insides."""
+    return str(problem).partition("\n")[0]
+
+
 def merge_words(values: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
-    """Put ``a.b=value`` words (value in YAML) over nested ``values``."""
+    """Put ``a.b=value`` words (value in YAML) over nested ``values``.
+
+    A mapping is laid over a mapping key by key; anything else is replaced. In a list, a key is a
+    place from 0: ``sources.0.path=notes``.
+    """
+    merged = dict(values)
     for word in words:
-        if "=" not in word:
+        place, sign, _ = word.partition("=")
+        if not sign or not all(place.split(".")):
             raise ConfigError(f"{word!r} is no setting; write key=value, for example seed=7")
+        merged = _put_over(merged, place.split("."), _word_value(word), word)
+    return merged
+
+
+def _word_value(word: str) -> Any:
     try:
-        merged = OmegaConf.merge(
-            OmegaConf.create(dict(values)), OmegaConf.from_dotlist(list(words))
-        )
-    except OmegaConfBaseException as problem:
-        raise ConfigError(f"{' '.join(words)}: {problem}") from None
-    plain = OmegaConf.to_container(merged, resolve=False)
-    assert isinstance(plain, dict)
-    return {str(k): v for k, v in plain.items()}
+        held = OmegaConf.from_dotlist([f"value={word.partition('=')[2]}"])
+        return OmegaConf.to_container(held, resolve=False)["value"]
+    except (YAMLError, OmegaConfBaseException):
+        raise ConfigError(
+            f"{word!r}: the value is not valid YAML; write for example rate=0.1, "
+            "'names=[a, b]' or 'source={name: notes}'"
+        ) from None
+
+
+def _put_over(held: Any, keys: Sequence[str], value: Any, word: str) -> Any:
+    """``held`` with ``value`` at the place that ``keys`` name; ``held`` itself is left alone."""
+    if not keys:
+        if not (isinstance(held, Mapping) and isinstance(value, Mapping)):
+            return value
+        return {**held, **{k: _put_over(held.get(k), (), v, word) for k, v in value.items()}}
+    key, rest = keys[0], keys[1:]
+    if isinstance(held, list):
+        if not key.isdigit() or int(key) >= len(held):
+            raise ConfigError(f"{word!r}: {key!r} is no place in a list of {len(held)}, from 0")
+        at = int(key)
+        return [*held[:at], _put_over(held[at], rest, value, word), *held[at + 1 :]]
+    if held is not None and not isinstance(held, Mapping):
+        raise ConfigError(f"{word!r}: there is {held!r}, which has no {key!r}; override it whole")
+    return {**(held or {}), key: _put_over((held or {}).get(key), rest, value, word)}
 
 
 def validated(cls: type[C], values: Mapping[str, Any], where: str) -> C:
@@ -152,6 +197,8 @@ def validated(cls: type[C], values: Mapping[str, Any], where: str) -> C:
     except ValidationError as problem:
         faults = [_fault(cls, e, where) for e in problem.errors()]
         raise ConfigError("\n".join(dict.fromkeys(faults))) from None
+    except ConfigError as problem:  # an unknown plug-in, say
+        raise ConfigError(f"{where}: {problem}" if where else str(problem)) from None
 
 
 def _fault(cls: type[BaseModel], error: Any, where: str) -> str:
@@ -161,11 +208,22 @@ def _fault(cls: type[BaseModel], error: Any, where: str) -> str:
         owner = _owner(cls, error["loc"][:-1])
         known = list(owner.model_fields) if owner else []
         near = nearest(str(error["loc"][-1]), known, 3)
-        message += f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        message = "no such key" + (
+            f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        )
     elif error["type"] == "missing":
         message = "is required and was not given"
+    elif error["type"] == "dict_type":
+        message = f"expected keys and values, found {_short(error['input'])}"
+    elif error["type"] not in ("value_error", "assertion_error"):
+        message += f"; found {_short(error['input'])}"
     head = f"{where}: " if where else ""
     return f"{head}{place}: {message}" if place else f"{head}{message}"
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _owner(cls: type[BaseModel], loc: Sequence[Any]) -> type[BaseModel] | None:

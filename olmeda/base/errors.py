@@ -10,7 +10,11 @@ OlmedaError             exit code 1
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The error numbers of a full disk."""
 
 
 class OlmedaError(Exception):
@@ -43,6 +47,26 @@ class ResourceError(OlmedaError):
     exit_code = 5
 
 
+def refusal(problem: OSError) -> str:
+    """What the operating system refused, and what to do, in one sentence."""
+    if problem.errno in FULL:
+        return (
+            f"{problem.filename or 'output'}: no space left on the disk; free some and run it again"
+        )
+    where = f"{problem.filename}: " if problem.filename else ""
+    remedy = {
+        errno.EACCES: "change its permissions, or name another place",
+        errno.EPERM: "change its permissions, or name another place",
+        errno.EROFS: "it cannot be written there; name another place",
+        errno.ENOENT: "is the path right?",
+        errno.EEXIST: "a file is in the way; name another place",
+        errno.EISDIR: "a file is wanted here",
+        errno.ENOTDIR: "a part of the path is a file; name another place",
+        errno.ENAMETOOLONG: "choose a shorter name",
+    }.get(problem.errno or 0, "")
+    return f"{where}{problem.strerror or problem}" + (f"; {remedy}" if remedy else "")
+
+
 def nearest(word: str, known: Iterable[str], most: int = 5) -> list[str]:
     """Known names ordered by likeness to ``word``, the nearest first, at most ``most``."""
     names = list(dict.fromkeys(known))
@@ -57,6 +81,6 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> str:
         return f"no {kind} called {word!r}; there are none"
     near = nearest(word, names, 8)
     sure = difflib.SequenceMatcher(None, word, near[0]).ratio() > 0.6
-    hint = f"did you mean {near[0]!r}? " if sure else ""
+    hint = f"; did you mean {near[0]!r}?" if sure else "."
     more = ", …" if len(names) > len(near) else ""
-    return f"no {kind} called {word!r}; {hint}Known: {', '.join(near)}{more}"
+    return f"no {kind} called {word!r}{hint} Known: {', '.join(near)}{more}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Iterable, Iterator
@@ -45,8 +46,22 @@ def atomic_write(path: Path) -> Iterator[Path]:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
         fsync_folder(path.parent)
+    except Exception as problem:
+        refused = _os_error(problem)
+        if refused is None or refused.filename not in (None, str(temporary)):
+            raise
+        refused.filename = str(path)  # the name a person knows
+        raise refused from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _os_error(problem: Exception) -> OSError | None:
+    """What the operating system refused: libraries in Rust (polars, safetensors) only quote it."""
+    if isinstance(problem, OSError) and problem.errno is not None:
+        return problem
+    quoted = re.search(r"\(os error (\d+)\)", str(problem))
+    return OSError(int(quoted[1]), os.strerror(int(quoted[1]))) if quoted else None
 
 
 def write_bytes(path: Path, content: bytes) -> None:
