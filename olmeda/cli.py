@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from olmeda.base.errors import OlmedaError, ResourceError, refusal
+from olmeda.base.errors import ConfigError, OlmedaError, ResourceError, missing_package, refusal
 from olmeda.base.log import say
 from olmeda.base.workers import let_idle_threads_sleep
 
@@ -26,6 +26,10 @@ Words = Annotated[list[str] | None, typer.Argument(help="[recipe.yaml] key=value
 Out = Annotated[Path | None, typer.Option("--out", help="Where the artifact is written.")]
 Dry = Annotated[bool, typer.Option("--dry", help="Print what would be done, and stop.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace what the output holds.")]
+
+
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended."""
 
 
 @app.command()
@@ -79,7 +83,6 @@ def _verb_command(name: str) -> Callable[..., None]:
         words: Words = None, out: Out = None, dry: Dry = False, replace: Replace = False
     ) -> None:
         from olmeda.base.config import show
-        from olmeda.base.errors import ConfigError
         from olmeda.verbs import find_verb
 
         given = list(words or [])
@@ -146,8 +149,14 @@ def main() -> None:
         _fail(refusal(problem), ResourceError.exit_code)
     except MemoryError:
         _fail("out of memory; give smaller batches or fewer workers", ResourceError.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted; run the same command again to go on", 130)
+    except ModuleNotFoundError as problem:
+        if problem.name is None or problem.name.startswith("olmeda"):
+            raise
+        _fail(missing_package(problem.name), ConfigError.exit_code)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer turns Ctrl-C into this code and says nothing
+            say("olmeda: interrupted; run the same command again to go on")
+        raise
 
 
 def _fail(message: str, code: int) -> None:

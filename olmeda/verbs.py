@@ -10,7 +10,7 @@ import importlib
 from typing import Any
 
 from olmeda.artifacts.verb import Verb
-from olmeda.base.errors import ConfigError, unknown
+from olmeda.base.errors import ConfigError, missing_package, unknown
 
 VERBS = {
     "data.read": ("olmeda.data.read", "Read sources into a corpus."),
@@ -61,11 +61,8 @@ def find_verb(name: str) -> Verb[Any]:
     try:
         found = getattr(importlib.import_module(module), name.partition(".")[2])
     except ModuleNotFoundError as problem:
-        if problem.name and problem.name.startswith("olmeda"):
+        if problem.name is None or problem.name.startswith("olmeda"):
             raise
-        room = name.partition(".")[0]
-        raise ConfigError(
-            f"{name} needs the package {problem.name!r}; install olmeda[all] (room {room})"
-        ) from None
+        raise ConfigError(f"{name}: {missing_package(problem.name)}") from None
     assert isinstance(found, Verb), name
     return found

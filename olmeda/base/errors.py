@@ -67,6 +67,11 @@ def refusal(problem: OSError) -> str:
     return f"{where}{problem.strerror or problem}" + (f"; {remedy}" if remedy else "")
 
 
+def missing_package(name: str) -> str:
+    """The sentence for a package that an extra of this one would have brought."""
+    return f"this needs the package {name.partition('.')[0]!r}; pip install 'olmeda[all]' brings it"
+
+
 def nearest(word: str, known: Iterable[str], most: int = 5) -> list[str]:
     """Known names ordered by likeness to ``word``, the nearest first, at most ``most``."""
     names = list(dict.fromkeys(known))
