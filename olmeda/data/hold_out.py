@@ -26,7 +26,9 @@ class NearCopies(Config, frozen=True):
     """A document is a near-copy if one held-out document has ``overlap`` of its ``words``-grams.
 
     The share itself is an attribute whatever ``overlap`` is; ``nearest`` names the held-out
-    document only from ``overlap`` on.
+    document only from ``overlap`` on. The other way round, ``contained`` is how much of a held-out
+    document stands in one that is neither held out nor a near-copy: a chapter quoted whole by a
+    book tests nothing, yet the book is no near-copy of the chapter.
     """
 
     words: int = Field(default=8, ge=1)
@@ -66,6 +68,8 @@ def hold_out(config: HoldOutConfig, making: Making) -> None:
     index = NgramIndex.of([d.text for d in corpus if groups[group_of(d, config.by)]],
                           near.words) if near else None  # fmt: skip
     out, copies = AttributesWriter(making.path, corpus), 0
+    tables: list[pa.Table] = []
+    contained = np.zeros(len(held))
     for shard in progress(corpus.shards, "hold out", len(corpus.shards)):
         documents = list(corpus.read(shard))
         flags = np.array([groups[group_of(d, config.by)] for d in documents], np.float64)
@@ -75,6 +79,15 @@ def hold_out(config: HoldOutConfig, making: Making) -> None:
             copies += int((share >= near.overlap).sum())
             table = table.append_column(f"{NAME}.near_copy", pa.array(share, pa.float64()))
             table = table.append_column(f"{NAME}.nearest", pa.array(nearest, pa.string()))
+            staying = np.flatnonzero((flags == 0) & (share < near.overlap)).tolist()
+            found = index.contained([documents[i].text for i in staying])
+            contained = np.maximum(contained, found)
+        tables.append(table)
+    share_of = {row.id: float(share) for row, share in zip(held, contained)}
+    for shard, table in zip(corpus.shards, tables):
+        if index is not None:
+            shares = [share_of.get(id, 0.0) for id in table.column("id").to_pylist()]
+            table = table.append_column(f"{NAME}.contained", pa.array(shares, pa.float64()))
         out.write(shard, table)
     out.close()
     making.counts["documents"] = len(rows)
@@ -82,6 +95,8 @@ def hold_out(config: HoldOutConfig, making: Making) -> None:
     making.counts["groups"] = len(groups)
     making.counts["held_out_groups"] = sum(groups.values())
     making.counts["near_copies"] = copies
+    if near:
+        making.counts["held_out_contained"] = int((contained >= near.overlap).sum())
     for source in corpus.sources:
         making.counts[f"held_out/{source}"] = sum(row.source == source for row in held)
 

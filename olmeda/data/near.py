@@ -15,7 +15,7 @@ import xxhash
 
 from olmeda.data.batch import TextBatch, batches
 from olmeda.data.kernels.fingerprint import hash_ngrams
-from olmeda.data.kernels.overlap import best_overlaps, fill_index
+from olmeda.data.kernels.overlap import best_overlaps, fill_index, most_covered
 from olmeda.data.kernels.table import table_size
 
 
@@ -70,6 +70,21 @@ class NgramIndex:
             if equal is not None:
                 share[number], document[number] = 1.0, equal
         return share, document
+
+    def contained(self, texts: Sequence[str]) -> np.ndarray:
+        """How much of each indexed document one of ``texts`` holds: float64 in [0, 1].
+
+        The largest share of the document's distinct n-grams; 0 where it has none.
+        """
+        most = np.zeros(self.documents, np.int64)
+        for batch in batches(texts):
+            found = most_covered(
+                *_ngrams(batch, self.n), self.table, self.entries, self.postings,
+                self.postings_of, self.documents,
+            )  # fmt: skip
+            most = np.maximum(most, found)
+        own = np.bincount(self.postings, minlength=self.documents)
+        return np.asarray(most / np.maximum(own, 1))
 
 
 def _ngrams(batch: TextBatch, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -50,7 +50,7 @@ class Gathering:
         """Offer every item of one document."""
         document, split = placed
         if split is None:
-            self.left_out["near copy of a held-out document"] += 1
+            self.left_out["near copy across the split"] += 1
             return
         for item in self._items(document):
             self._offer(document.id, item, split)

@@ -13,7 +13,8 @@ from olmeda.base.errors import ArtifactError
 from olmeda.instruct.draw import rank
 
 NEAR = 0.3
-"""A document that shares at least this share of its n-grams with a held-out one teaches nothing."""
+"""A document that shares at least this share of its n-grams with a held-out one teaches nothing;
+a held-out one of which as much stands in a document that teaches tests nothing."""
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
 
@@ -31,13 +32,27 @@ def group_of(document: Document, by: str) -> str:
     return document.id if value is None else str(value)
 
 
-def split_of(
-    held_out: float, near_copy: float, group: str, validation: frozenset[str]
-) -> str | None:
-    """The split of one document. Held-out documents test; near copies of them go nowhere."""
-    if held_out == 1:
-        return TEST
-    if near_copy >= NEAR:
+class Marks(NamedTuple):
+    """What data.hold_out says of one document; see its documentation for the shares."""
+
+    held_out: float
+    near_copy: float
+    contained: float
+
+
+def marks_of(table: pa.Table) -> Iterator[Marks]:
+    """The marks of the documents of one shard. Raises ArtifactError where a column is missing."""
+    yield from map(Marks, *(column(table, name) for name in Marks._fields))
+
+
+def split_of(marks: Marks, group: str, validation: frozenset[str]) -> str | None:
+    """The split of one document. Held-out documents test, all others teach.
+
+    Near copies of held-out documents go nowhere, nor do held-out ones that others contain.
+    """
+    if marks.held_out == 1:
+        return TEST if marks.contained < NEAR else None
+    if marks.near_copy >= NEAR:
         return None
     return VALIDATION if group in validation else TRAIN
 
@@ -74,7 +89,6 @@ class Walls:
     def __iter__(self) -> Iterator[Placed]:
         for shard in self.corpus.shards:
             table = self.heldout.read(shard)
-            marks = zip(column(table, "held_out"), column(table, "near_copy"))
-            for document, (held_out, near_copy) in zip(self.corpus.read(shard), marks):
+            for document, marks in zip(self.corpus.read(shard), marks_of(table), strict=True):
                 group = group_of(document, self.by)
-                yield Placed(document, split_of(held_out, near_copy, group, self.validation))
+                yield Placed(document, split_of(marks, group, self.validation))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from olmeda.artifacts.corpus import Attributes, Corpus, Document
 from olmeda.instruct.draw import Draw, rank
-from olmeda.instruct.split import TEST, TRAIN, column, split_of
+from olmeda.instruct.split import TEST, TRAIN, marks_of, split_of
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,13 @@ class Documents:
 def drawn(corpus: Corpus, heldout: Attributes, per_source: int, seed: int) -> Documents:
     """At most ``per_source`` documents of each source for each split.
 
-    Held-out documents test; those that nearly copy one do neither; all others teach.
+    Held-out documents test, all others teach; near copies on either side do neither.
     """
     draws: dict[tuple[str, str], Draw[Document]] = {}
     for shard in corpus.shards:
         table = heldout.read(shard)
-        marks = zip(column(table, "held_out"), column(table, "near_copy"))
-        for document, (held_out, near_copy) in zip(corpus.read(shard), marks, strict=True):
-            split = split_of(held_out, near_copy, "", frozenset())
+        for document, marks in zip(corpus.read(shard), marks_of(table), strict=True):
+            split = split_of(marks, "", frozenset())
             if split is not None:
                 draw = draws.setdefault((split, document.source), Draw(per_source))
                 draw.offer(rank(seed, document.id), document)

@@ -109,6 +109,36 @@ def test_near_copies_are_named_and_held_out_ones_are_not(
     assert sum(n is not None for n in found["nearest"]) >= 1
 
 
+def test_a_held_out_chapter_that_a_book_quotes_is_told(
+    make_corpus: MakeCorpus, tmp_path: Path
+) -> None:
+    chapters = {f"c{d}": " ".join(f"w{d}.{i}" for i in range(20)) for d in range(6)}
+    filler = " ".join(f"f{i}" for i in range(400))
+    corpus = make_corpus({**chapters, "book": f"{' '.join(chapters.values())} {filler}"})
+    found = read(corpus, tmp_path / "h", fraction=0.5, seed=7, near={"words": 8, "overlap": 0.3})
+    row = {str(id): i for i, id in enumerate(found["id"])}
+    held = [d for d in range(6) if found["held_out"][row[f"c{d}"]]]
+    assert held
+    assert not found["held_out"][row["book"]]
+    assert found["near_copy"][row["book"]] < 0.3  # type: ignore[operator]
+    for d in range(6):
+        assert found["contained"][row[f"c{d}"]] == (1.0 if d in held else 0.0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(WORDS, max_size=5), st.lists(WORDS, max_size=4), st.integers(1, 4))
+def test_contained_shares_equal_plain_python(texts: list[str], held: list[str], n: int) -> None:
+    def grams(text: str) -> frozenset[tuple[str, ...]]:
+        words = text.split()
+        return frozenset(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+
+    found = NgramIndex.of(held, n).contained(texts)
+    for text, share in zip(held, found.tolist(), strict=True):
+        own = grams(text)
+        most = max((len(own & grams(other)) for other in texts), default=0)
+        assert share == pytest.approx(most / len(own) if own else 0.0)
+
+
 def test_draws_are_even() -> None:
     numbers = [draw(7, f"id {i}") for i in range(4000)]
     assert 0 <= min(numbers) < 0.01

@@ -30,6 +30,7 @@ def write_heldout(
     corpus: Path,
     held_out: Callable[[Document], bool],
     near_copy: Callable[[Document], float] = lambda document: 0.0,
+    contained: Callable[[Document], float] = lambda document: 0.0,
 ) -> Path:
     """Attributes as data.hold_out writes them."""
     opened = Corpus.open(corpus)
@@ -42,6 +43,7 @@ def write_heldout(
                 "id": [d.id for d in documents],
                 "hold_out@1.held_out": [float(held_out(d)) for d in documents],
                 "hold_out@1.near_copy": [float(near_copy(d)) for d in documents],
+                "hold_out@1.contained": [float(contained(d)) for d in documents],
                 "hold_out@1.nearest": pa.array([None] * len(documents), pa.string()),
             }))  # fmt: skip
         writer.close()

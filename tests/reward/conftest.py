@@ -73,6 +73,7 @@ def write_corpus(folder: Path, documents: list[Document], near: str = "") -> tup
                     "id": ids,
                     "hold_out@1.held_out": [float(i % 5 == 0) for i in range(len(ids))],
                     "hold_out@1.near_copy": [float(i == near) for i in ids],
+                    "hold_out@1.contained": [0.0 for _ in ids],
                 }))  # fmt: skip
             columns.close()
     return folder / "corpus", folder / "heldout"

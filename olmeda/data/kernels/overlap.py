@@ -60,3 +60,42 @@ def best_overlaps(
                 most[doc], nearest[doc] = shared[other], other
             shared[other] = 0
     return most, nearest
+
+
+@compiled
+def most_covered(
+    hashes: np.ndarray,
+    begins: np.ndarray,
+    table: np.ndarray,
+    entries: np.ndarray,
+    postings: np.ndarray,
+    postings_of: np.ndarray,
+    indexed: int,
+) -> np.ndarray:
+    """The most distinct n-grams of each indexed document that one of the texts has, int64."""
+    most = np.zeros(indexed, np.int64)
+    shared = np.zeros(indexed, np.int64)
+    touched = np.empty(indexed, np.int64)
+    counted_for = np.full(postings_of.size - 1, -1, np.int64)
+    mask = table.size - 1
+    for doc in range(begins.size - 1):
+        count = 0
+        for gram in range(begins[doc], begins[doc + 1]):
+            slot = np.int64(hashes[gram]) & mask
+            while entries[slot] >= 0 and table[slot] != hashes[gram]:
+                slot = (slot + 1) & mask
+            key = entries[slot]
+            if key < 0 or counted_for[key] == doc:
+                continue
+            counted_for[key] = doc
+            for place in range(postings_of[key], postings_of[key + 1]):
+                other = postings[place]
+                if shared[other] == 0:
+                    touched[count] = other
+                    count += 1
+                shared[other] += 1
+        for index in range(count):
+            other = touched[index]
+            most[other] = max(most[other], shared[other])
+            shared[other] = 0
+    return most
