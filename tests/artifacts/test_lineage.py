@@ -141,3 +141,15 @@ def test_second_maker_is_sent_away(tmp_path: Path) -> None:
 
     with pytest.raises(ResourceError, match="another process is making it"):
         twice(WriteConfig(), out)
+
+
+def test_failure_of_what_cannot_resume_leaves_nothing_behind(tmp_path: Path) -> None:
+    @verb("test.once", makes="note")
+    def once(config: WriteConfig, making: Making) -> None:
+        """Write half a note, and find the disk full."""
+        (making.path / "note.txt").write_text("hal")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(ResourceError, match=r"no space left on the disk\. Free some"):
+        once(WriteConfig(), tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []

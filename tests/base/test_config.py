@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from olmeda.base.config import ArtifactPath, Config, Workers
+from olmeda.base.config import ArtifactPath, Config, Workers, merge_words
 from olmeda.base.errors import ConfigError
 
 
@@ -65,3 +65,12 @@ def test_inputs_are_found_wherever_they_nest_and_digest_by_content() -> None:
 def test_number_of_workers_does_not_bear_on_the_result() -> None:
     assert Outer(workers=1).digest({}) == Outer(workers=4).digest({})
     assert Outer(seed=1).digest({}) != Outer(seed=2).digest({})
+
+
+def test_words_reach_into_mappings_and_lists() -> None:
+    values = {"a": {"b": [{"c": 1, "d": 2}]}}
+    found = merge_words(values, ["a.b.0.c=[5]", "a.e.f='${x}'", "a={g: 1e-3}"])
+    assert found == {"a": {"b": [{"c": [5], "d": 2}], "e": {"f": "${x}"}, "g": 0.001}}
+    assert values == {"a": {"b": [{"c": 1, "d": 2}]}}
+    with pytest.raises(ConfigError, match="no place in a list of 1"):
+        merge_words(values, ["a.b.1.c=5"])

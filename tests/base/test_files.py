@@ -92,3 +92,11 @@ def test_tree_digest_sees_names_and_bytes(tmp_path: Path) -> None:
 @given(st.dictionaries(st.text(), st.integers(min_value=-(2**60), max_value=2**60)))
 def test_value_digest_ignores_the_order_of_keys(values: dict[str, int]) -> None:
     assert digest_value(values) == digest_value(dict(reversed(values.items())))
+
+
+def test_refusal_that_a_library_only_quotes_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as refused:
+        with atomic_write(tmp_path / "a.parquet"):
+            raise RuntimeError("parquet: underlying IO error: No space left (os error 28)")
+    assert (refused.value.errno, refused.value.filename) == (28, str(tmp_path / "a.parquet"))
+    assert list(tmp_path.iterdir()) == []
