@@ -171,3 +171,21 @@ def test_rating_page_says_what_is_missing(
     monkeypatch.delitem(sys.modules, "olmeda.web.rating")
     code, said = shell("rubric", "open", "none", "--rater", "me")
     assert (code, "needs the package 'starlette'" in said) == (2, True), said
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        ("{run: data.tag, corpus: c, taggers: [gofer]}", "no tagger called 'gofer'; did you mean"),
+        ("{run: billboard.measure, outputs: [c], metrics: [blue]}", "no metric called 'blue'"),
+        ("{run: merge.sweep, base: c, general: c, skills: {a: c}, weights: [1], method: tie}",
+         "no merge_method called 'tie'; did you mean 'ties'"),
+    ],
+)  # fmt: skip
+def test_unknown_plugin_is_found_before_anything_runs(
+    shell: Shell, tmp_path: Path, step: str, says: str
+) -> None:
+    (tmp_path / "r.yaml").write_text(f"{RECIPE}  late: {step}\n")
+    code, said = shell("run", "r.yaml")
+    assert (code, f"step late: {says}" in said) == (2, True), said
+    assert not (tmp_path / "runs").exists()

@@ -106,6 +106,11 @@ class Registry(Generic[F]):
             raise ConfigError(unknown(self.kind, name, self._plugins))
         return self._plugins[name]
 
+    def known(self, spec: Spec) -> Spec:
+        """``spec`` itself once its plug-in is found, so that a recipe is checked before it runs."""
+        self.get(spec.name)
+        return spec
+
     def bind(self, spec: str | Mapping[str, Any] | Spec) -> Callable[..., Any]:
         """The plug-in with the parameters of ``spec`` checked, converted and filled in."""
         spec = Spec.of(spec)

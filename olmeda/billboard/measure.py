@@ -47,7 +47,7 @@ class MeasureConfig(Config, frozen=True):
     @field_validator("metrics", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
-        return [Spec.of(v) for v in value] if isinstance(value, list) else value
+        return [metric.known(Spec.of(v)) for v in value] if isinstance(value, list) else value
 
 
 @verb("billboard.measure", makes="scores")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import pyarrow as pa
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from olmeda.artifacts.corpus import AttributesWriter, Corpus, Shard
 from olmeda.artifacts.lineage import Making
@@ -22,7 +22,7 @@ from olmeda.data.batch import TextBatch, batches
 from olmeda.data.columns import Column, arrow_table, join_columns
 from olmeda.data.registries import tagger
 
-TaggerSpec = Annotated[Spec, BeforeValidator(Spec.of)]
+TaggerSpec = Annotated[Spec, BeforeValidator(Spec.of), AfterValidator(tagger.known)]
 
 
 class TagConfig(Config, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from olmeda.base.registry import Registry, Spec
 
@@ -19,5 +19,5 @@ draws random numbers takes ``seed``, which is derived for each tensor from its n
 
 merge_method: Registry[MergeMethod] = Registry("merge_method", "olmeda.merge.methods")
 
-MethodSpec = Annotated[Spec, BeforeValidator(Spec.of)]
+MethodSpec = Annotated[Spec, BeforeValidator(Spec.of), AfterValidator(merge_method.known)]
 """A method as a recipe names it: ``linear``, or ``{name: ties, density: 0.3}``."""
