@@ -47,7 +47,15 @@ def short_tour(sources: Path, out: Path) -> list[str]:
         "train.steps=16",
         "train.batch_tokens=1024",
         "train.save_every=4",
+        "sft.epochs=1",
         "items=8",
+        "general_mix.tasks={classification: 40, naming: 40}",
+        "extraction_mix.tasks={extraction: 40}",
+        "generation_mix.tasks={generation: 40}",
+        "trios.per_subset=40",
+        "trios.per_test=20",
+        "perplexity.max_tokens=4000",
+        "writing.per_family=16",
         "text.budget.amount=200000",
     ]
 

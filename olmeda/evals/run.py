@@ -12,7 +12,7 @@ from olmeda.artifacts.examples import OUTPUTS, Instance
 from olmeda.artifacts.lineage import Making, check
 from olmeda.artifacts.scores import write_scores
 from olmeda.artifacts.verb import verb
-from olmeda.base.config import ArtifactPath, Config
+from olmeda.base.config import ArtifactPath, Config, Workers
 from olmeda.base.errors import ArtifactError, ConfigError, InputError, unknown
 from olmeda.base.files import read_json, read_rows, remove_tree, write_bytes, write_json, write_rows
 from olmeda.base.log import progress
@@ -37,7 +37,7 @@ class RunConfig(Config, frozen=True):
     families: list[str] | None = None
     per_family: int = Field(default=120, ge=1)
     batch: int = Field(default=64, ge=1)
-    threads: int = Field(default=2, ge=1)
+    threads: Workers = 2
     seed: int = 0
 
 
