@@ -1,7 +1,7 @@
 # make tour    set up, then raw text -> ranked, skill-merged model -> report page
 # make test    set up, then ruff, mypy and pytest
 # make check   ruff, mypy and pytest alone
-# make bench ROOM=data   one room against its peers
+# make bench ROOM=tokens one room against its peers
 
 PYTHON ?= python3
 BIN := .venv/bin

@@ -121,10 +121,3 @@ def _foot(pool: list[int], places: Sequence[float], gap: float) -> float:
 
 def _head(pool: list[int], places: Sequence[float], gap: float) -> float:
     return _middle(pool, places) + gap * len(pool) / 2
-
-
-def thinned(count: int, most: int = 200) -> list[int]:
-    """At most about ``most`` evenly spaced indices below ``count``, the last one among them."""
-    if count <= most:
-        return list(range(count))
-    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
