@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from world import TOUR, olmeda, prose_folder, python_folder, short_tour
 
 from olmeda.artifacts.lineage import RECORD, Lineage
 from olmeda.recipe import Recipe
+from world import TOUR, olmeda, prose_folder, python_folder, short_tour
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from instruct.corpora import ByHand, module, write_corpus, write_heldout
 
+from instruct.corpora import ByHand, module, write_corpus, write_heldout
 from olmeda.artifacts.lineage import Plan, record
 from olmeda.instruct.build import BuildConfig, build
 from olmeda.model import hf

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from evals.sciriff_cases import assert_close, far_cases
 
+from evals.sciriff_cases import assert_close, far_cases
 from olmeda.base.errors import ConfigError
 from olmeda.evals.sciriff import PIPELINES, Sample, evaluate, without_end
 

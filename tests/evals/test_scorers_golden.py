@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from evals.sciriff_cases import assert_close, cases, f1_dict, ids, plain
 
+from evals.sciriff_cases import assert_close, cases, f1_dict, ids, plain
 from olmeda.base.errors import OlmedaError
 from olmeda.evals.pairs import Pair
 from olmeda.evals.scorers.attributed_qa import attributed_qa

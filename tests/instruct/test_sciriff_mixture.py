@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from evals.sciriff_cases import HOME
 
+from evals.sciriff_cases import HOME
 from olmeda.artifacts.examples import Conversation, Instance, Message
 from olmeda.base.files import read_json
 from olmeda.instruct.sciriff import create_mixture, mixture_name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from evals.sciriff_cases import far_cases
 
+from evals.sciriff_cases import far_cases
 from olmeda.base.config import validated
 from olmeda.base.errors import ConfigError, InputError
 from olmeda.instruct.template import Template

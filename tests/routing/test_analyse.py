@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from train.conftest import MODELS, split, write_corpus
 
 from olmeda.artifacts.scores import Scores
 from olmeda.artifacts.tokenset import TokenSet
@@ -17,6 +16,7 @@ from olmeda.routing.routes import collect
 from olmeda.tokens.encode import EncodeConfig, encode
 from olmeda.tokens.train import TrainConfig, train
 from olmeda.train.run import RunConfig, run
+from train.conftest import MODELS, split, write_corpus
 
 
 @pytest.fixture(scope="module")
