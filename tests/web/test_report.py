@@ -204,5 +204,5 @@ def test_file_of_another_shape_is_named(tmp_path: Path) -> None:
 
 def test_artifact_of_another_kind_is_refused(tmp_path: Path) -> None:
     raw = corpus(tmp_path / "corpus")
-    with pytest.raises(ArtifactError, match="expected a scores, found a corpus"):
+    with pytest.raises(ArtifactError, match="expected scores, found a corpus"):
         report(ReportConfig(board=raw), tmp_path / "report")
