@@ -16,6 +16,8 @@ from torch import nn
 
 from olmeda.artifacts.lineage import Making
 from olmeda.base.log import say
+from olmeda.model.config import ModelConfig
+from olmeda.model.flops import active_parameters, parameters
 from olmeda.train.duration import Duration, Position
 from olmeda.train.interrupt import noting_sigterm, stop_when_asked
 from olmeda.train.loop import Batches, Diverged, Every, Moment, train
@@ -83,9 +85,15 @@ def fit(
             raise Diverged(f"{problem}. {_last_saved(folder)}") from None
 
 
-def finish(making: Making) -> None:
-    """Remove the state to resume from; call when the checkpoint is written."""
+def finish(making: Making, end: Position, model: ModelConfig) -> None:
+    """Count what was trained, and remove the state to resume from; call after the checkpoint."""
     forget(making.path / FOLDER)
+    making.counts |= {
+        "tokens": end.tokens,
+        "steps": end.steps,
+        "parameters": parameters(model),
+        "active_parameters": active_parameters(model),
+    }
 
 
 def _saver(

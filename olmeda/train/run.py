@@ -15,7 +15,6 @@ from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.errors import ConfigError
 from olmeda.model import hf
 from olmeda.model.config import ModelConfig
-from olmeda.model.flops import active_parameters, parameters
 from olmeda.model.hf_config import special_ids, to_hf
 from olmeda.model.transformer import Transformer
 from olmeda.tokens.loader import TokenLoader
@@ -103,13 +102,7 @@ def run(config: RunConfig, making: Making) -> None:
         probes = [(rhythm, held_out_probe(model, held))]
     end = fit(model, batches, language_loss(config.model.experts), loop, making, probes)
     hf.save(model, making.path, tokens.tokenizer)
-    finish(making)
-    making.counts |= {
-        "tokens": end.tokens,
-        "steps": end.steps,
-        "parameters": parameters(config.model),
-        "active_parameters": active_parameters(config.model),
-    }
+    finish(making, end, config.model)
 
 
 def require_fit(tokens: TokenSet, model: ModelConfig, sequence: int) -> None:

@@ -19,7 +19,6 @@ from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.log import progress
 from olmeda.model import hf
-from olmeda.model.flops import active_parameters, parameters
 from olmeda.model.loss import IGNORED, token_logprobs
 from olmeda.model.transformer import Transformer
 from olmeda.train.fit import finish, fit
@@ -117,13 +116,9 @@ def prefer(config: PreferConfig, making: Making) -> None:
     batches = pair_batches(pairs, loop, config.seed, pad)
     end = fit(model, batches, preference_loss(config.loss, reference), loop, making)
     hf.save(model, making.path, config.base)
-    finish(making)
+    finish(making, end, model.config)
     making.counts |= {
-        "tokens": end.tokens,
-        "steps": end.steps,
         "pairs": len(pairs),
         "pairs_too_long": dropped.too_long,
         "pairs_untrainable": dropped.untrainable,
-        "parameters": parameters(model.config),
-        "active_parameters": active_parameters(model.config),
     }

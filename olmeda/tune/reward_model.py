@@ -13,7 +13,6 @@ from olmeda.artifacts.examples import Trio
 from olmeda.artifacts.lineage import Making
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
-from olmeda.model.flops import active_parameters, parameters
 from olmeda.model.reward import RewardModel, save_reward
 from olmeda.train.fit import finish, fit
 from olmeda.train.machine import prepare
@@ -66,13 +65,9 @@ def reward_model(config: RewardModelConfig, making: Making) -> None:
     batches = pair_batches(pairs, config.loop, config.seed, base.tokenizer.pad)
     end = fit(model, batches, preference_loss, config.loop, making)
     save_reward(model, making.path, config.base)
-    finish(making)
+    finish(making, end, model.body.config)
     making.counts |= {
-        "tokens": end.tokens,
-        "steps": end.steps,
         "pairs": len(pairs),
         "pairs_too_long": dropped.too_long,
         "pairs_untrainable": dropped.untrainable,
-        "parameters": parameters(model.body.config),
-        "active_parameters": active_parameters(model.body.config),
     }

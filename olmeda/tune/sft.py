@@ -14,7 +14,6 @@ from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.errors import InputError
 from olmeda.model import hf
-from olmeda.model.flops import active_parameters, parameters
 from olmeda.train.fit import finish, fit
 from olmeda.train.machine import prepare
 from olmeda.train.rows import language_loss
@@ -58,16 +57,12 @@ def sft(config: SftConfig, making: Making) -> None:
     model = base.model
     end = fit(model, batches, language_loss(model.config.experts), config.loop, making)
     hf.save(model, making.path, config.base)
-    finish(making)
+    finish(making, end, model.config)
     making.counts |= {
-        "tokens": end.tokens,
-        "steps": end.steps,
         "rows": len(rows),
         "trainable_tokens": sum(row.trainable for row in rows),
         "rows_too_long": dropped.too_long,
         "rows_untrainable": dropped.untrainable,
-        "parameters": parameters(model.config),
-        "active_parameters": active_parameters(model.config),
     }
 
 

@@ -46,4 +46,4 @@ def test_deep_nesting_is_read_or_refused_but_never_cut_short() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_is_a_page(text: str) -> None:
-    page_text(text.encode("utf-8", "replace"), "utf-8")
+    assert isinstance(page_text(text.encode("utf-8", "replace"), "utf-8")[0], str)
