@@ -25,8 +25,10 @@ MAY_IMPORT = {
     "reward": LOWER | {"tokens", "model", "instruct"},
     "billboard": LOWER,
     "rubric": LOWER,
+    "serve": LOWER | {"tokens", "model"},
     "web": LOWER | {"billboard", "rubric"},
 }
+MAY_IMPORT["cli"] = set(MAY_IMPORT) | {"recipe", "verbs", "plugins"}
 NO_TORCH = {
     "base",
     "artifacts",
@@ -39,7 +41,7 @@ NO_TORCH = {
     "web",
 }
 NO_NUMPY = {"base"}
-TOP_FILES = {"__init__", "__main__", "cli", "recipe", "verbs", "plugins"}
+TOP_FILES = {"__init__", "__main__", "recipe", "verbs", "plugins"}
 BANNED = re.compile(r"(utils?|common|helpers?|misc)\.py|.*_v2\.py")
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
+from olmeda.model.attend import attend, attend_cached
 from olmeda.model.cache import Cache
 from olmeda.model.config import ModelConfig
 from olmeda.model.linear import Linear
 from olmeda.model.norm import RMSNorm
 from olmeda.model.rope import rotate
+from olmeda.model.segments import Segments
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Places:
     """Where the tokens of one call stand: what all layers share.
 
     ``mask`` is None where plain causal attention is right (no cache, or an empty one).
+    ``segments``: the stretches that see only themselves; never together with a cache.
     """
 
     cos: Tensor
@@ -31,6 +33,7 @@ class Places:
     positions_BT: Tensor | None = None
     upto: int = 0
     mask_B1TS: Tensor | None = None
+    segments: Segments | None = None
 
 
 class Attention(nn.Module):
@@ -41,12 +44,14 @@ class Attention(nn.Module):
         self.layer, self.clip = layer, config.clip_qkv
         self.heads, self.key_heads = config.heads, config.key_heads
         self.head_width = config.head_width
+        query_width = config.heads * config.head_width
         key_width = config.key_heads * config.head_width
-        self.widths = [config.width, key_width, key_width]
+        self.widths = [query_width, key_width, key_width]
         self.qkv = Linear(config.width, sum(self.widths))
-        self.out = Linear(config.width, config.width)
-        self.q_norm = RMSNorm(config.width, config.norm_eps) if config.qk_norm else nn.Identity()
-        self.k_norm = RMSNorm(key_width, config.norm_eps) if config.qk_norm else nn.Identity()
+        self.out = Linear(query_width, config.width)
+        whole = config.qk_norm == "whole"
+        self.q_norm = RMSNorm(query_width, config.norm_eps) if whole else nn.Identity()
+        self.k_norm = RMSNorm(key_width, config.norm_eps) if whole else nn.Identity()
 
     def forward(self, x_BTD: Tensor, places: Places) -> Tensor:
         """Attend from every token to itself and the tokens before it."""
@@ -57,15 +62,14 @@ class Attention(nn.Module):
         q_BTHC = rotate(q.unflatten(-1, (self.heads, self.head_width)), places.cos, places.sin)
         k_BTGC = rotate(k.unflatten(-1, (self.key_heads, self.head_width)), places.cos, places.sin)
         v_BTGC = v.unflatten(-1, (self.key_heads, self.head_width))
-        keys, values = k_BTGC.transpose(1, 2), v_BTGC.transpose(1, 2)
         if places.cache is not None:
             assert places.positions_BT is not None
             keys, values = places.cache.put(
                 self.layer, places.positions_BT, k_BTGC, v_BTGC, places.upto
             )
-        mixed_BHTC = scaled_dot_product_attention(
-            q_BTHC.transpose(1, 2), keys, values, attn_mask=places.mask_B1TS,
-            is_causal=places.mask_B1TS is None, enable_gqa=self.heads != self.key_heads,
-        )  # fmt: skip
-        mixed: Tensor = self.out(mixed_BHTC.transpose(1, 2).flatten(-2))
+        if places.mask_B1TS is not None:
+            mixed_BTHC = attend_cached(q_BTHC, keys, values, places.mask_B1TS)
+        else:
+            mixed_BTHC = attend(q_BTHC, k_BTGC, v_BTGC, segments=places.segments)
+        mixed: Tensor = self.out(mixed_BTHC.flatten(-2))
         return mixed

@@ -1,37 +1,51 @@
-"""What a model is: one configuration that covers OLMo 2, OLMoE and Llama; presets are YAML."""
+"""What a model is: one configuration for OLMo 1, 2, 3, OLMoE, Llama, SmolLM; presets are YAML."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from olmeda.base.config import Config, read_yaml, validated
 from olmeda.base.errors import ConfigError, unknown
+from olmeda.model.experts_config import ExpertsConfig
 
 PRESETS = Path(__file__).parent / "presets"
 
 
-class ExpertsConfig(Config, frozen=True):
-    """A dropless mixture of experts in place of each MLP (OLMoE, arXiv:2409.02060)."""
+class Linearly(Config, frozen=True):
+    """All positions divided by ``factor`` (Chen et al. 2023, arXiv:2306.15595)."""
 
-    count: int = Field(ge=1)
-    """Experts of each layer (E)."""
-    chosen: int = Field(ge=1)
-    """Experts that each token visits (K)."""
-    renormalise: bool = False
-    """Divide the K weights by their sum; OLMoE keeps the raw probabilities."""
-    balance_weight: float = Field(0.01, ge=0)
-    """Weight of the load-balancing loss, which is 1 when routing is uniform."""
-    z_weight: float = Field(0.001, ge=0)
-    """Weight of the mean squared logsumexp of the router's logits."""
+    kind: Literal["linear"] = "linear"
+    factor: float = Field(ge=1)
 
-    @model_validator(mode="after")
-    def _enough_experts(self) -> Self:
-        if self.chosen > self.count:
-            raise ValueError(f"chosen {self.chosen} of {self.count} experts; choose at most all")
-        return self
+
+class Llama3(Config, frozen=True):
+    """Low frequencies divided by ``factor``, high ones kept, those between blended (Llama 3.1)."""
+
+    kind: Literal["llama3"] = "llama3"
+    factor: float = Field(ge=1)
+    low: float = Field(1.0, gt=0)
+    high: float = Field(4.0, gt=0)
+    original: int = Field(ge=1)
+    """The context that the model was first trained with."""
+
+
+class Yarn(Config, frozen=True):
+    """YaRN (Peng et al. 2023, arXiv:2309.00071): stretched by frequency, attention sharpened."""
+
+    kind: Literal["yarn"] = "yarn"
+    factor: float = Field(ge=1)
+    original: int = Field(ge=1)
+    """The context that the model was first trained with."""
+    fast: float = Field(32.0, gt=0)
+    slow: float = Field(1.0, gt=0)
+    attention: float = Field(0.0, ge=0)
+    """What cosines and sines are multiplied by; 0 means ``0.1 ln(factor) + 1``."""
+
+
+RopeScaling = Annotated[Linearly | Llama3 | Yarn, Field(discriminator="kind")]
 
 
 class ModelConfig(Config, frozen=True):
@@ -48,26 +62,54 @@ class ModelConfig(Config, frozen=True):
     heads: int = Field(ge=1)
     kv_heads: int = Field(0, ge=0)
     """Heads of keys and values; 0 means as many as ``heads``."""
+    head_dim: int = Field(0, ge=0)
+    """Width of one head; 0 means ``width / heads``."""
     mlp_width: int = Field(ge=1)
-    """Hidden width of the gated MLP (F), or of each expert."""
+    """Hidden width of the MLP (F), or of each expert."""
+    activation: Literal["swiglu", "relu2"] = "swiglu"
+    """``swiglu``: down(silu(gate(x)) * up(x)); ``relu2``: down(relu(up(x))^2)."""
     sequence: int = Field(ge=1)
     """The longest context in tokens (T)."""
     experts: ExpertsConfig | None = None
     """Absent: a dense model."""
+    norm: Literal["rms", "layer", "plain_layer"] = "rms"
+    """``plain_layer``: LayerNorm without weight and bias, as in OLMo 1."""
     norm_place: Literal["before", "after"] = "after"
     """``before``: x + f(norm(x)); ``after``: x + norm(f(x)), as in OLMo 2."""
     norm_eps: float = Field(1e-6, gt=0)
-    qk_norm: bool = True
-    """RMS-normalise queries and keys over their full width, before the split into heads."""
+    qk_norm: Literal["none", "whole", "head"] = "whole"
+    """RMS-normalise queries and keys over their full width before the split, or head by head."""
     clip_qkv: float | None = None
     """Clamp queries, keys and values to this absolute value (OLMoE checkpoints may ask for it)."""
     rope_theta: float = Field(500_000.0, gt=0)
+    rope_scaling: RopeScaling | None = None
+    """How rotary frequencies are stretched for contexts longer than the trained one."""
+    no_rope_every: int = Field(0, ge=0)
+    """Every so-many-th layer has no rotary positions (SmolLM3: 4); 0 means none."""
+    window: int = Field(0, ge=0)
+    """Tokens that a sliding-window layer sees, itself included; 0 means all layers see all."""
+    full_every: int = Field(4, ge=1)
+    """With a window, every so-many-th layer and the last one see all (OLMo 3: 4)."""
+    attention_softcap: float = Field(0.0, ge=0)
+    """``c tanh(score / c)`` on attention scores (Gemma 2, arXiv:2408.00118); 0 means off."""
+    logit_softcap: float = Field(0.0, ge=0)
+    """The same on the logits of the head."""
+    value_embeddings: int = Field(0, ge=0)
+    """Every so-many-th layer adds a learned share of an embedding of its own of the token to its
+    values (modded-nanogpt); 0 means none."""
     tied: bool = False
     """Use the embedding as the head."""
+    z_weight: float = Field(0.0, ge=0)
+    """Weight in training of the mean squared logsumexp of the logits (OLMo 2: 1e-5)."""
+    init: Literal["normal", "mitchell", "llama", "llama_depth", "fan_in"] = "normal"
+    """How weights are drawn at first; see ``initialise``."""
     init_std: float = Field(0.02, gt=0)
     """Standard deviation of the truncated normal that weights are drawn from."""
     init_cutoff: float = Field(3.0, gt=0)
     """Where it is truncated, in standard deviations."""
+    zero_out: bool = False
+    """Begin with zeros in the matrices that write to the residual stream (every block is the
+    identity at first)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -79,12 +121,14 @@ class ModelConfig(Config, frozen=True):
 
     @model_validator(mode="after")
     def _shapes_fit(self) -> Self:
-        if self.width % self.heads:
-            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+        if not self.head_dim and self.width % self.heads:
+            raise ValueError(
+                f"width {self.width} is no multiple of heads {self.heads}; change one of them, or "
+                "say head_dim"
+            )
         if self.head_width % 2:
             raise ValueError(
-                f"width {self.width} / heads {self.heads} = {self.head_width} must be even "
-                "(rotary positions turn pairs)"
+                f"heads are {self.head_width} wide, which must be even: rotary positions turn pairs"
             )
         if self.heads % self.key_heads:
             raise ValueError(f"heads {self.heads} is no multiple of kv_heads {self.kv_heads}")
@@ -93,7 +137,33 @@ class ModelConfig(Config, frozen=True):
     @property
     def head_width(self) -> int:
         """Width of one head."""
-        return self.width // self.heads
+        return self.head_dim or self.width // self.heads
+
+    def sees_all(self, layer: int) -> bool:
+        """Whether a layer (from 0) attends to all tokens before it, not to a window of them."""
+        return not self.window or (layer + 1) % self.full_every == 0 or layer == self.layers - 1
+
+    def turns(self, layer: int) -> bool:
+        """Whether a layer (from 0) has rotary positions."""
+        return not self.no_rope_every or (layer + 1) % self.no_rope_every != 0
+
+    def experts_of(self, layer: int) -> ExpertsConfig | None:
+        """The experts of a layer (from 0); None where it has a dense MLP."""
+        if self.experts is None or (layer + 1) % self.experts.every:
+            return None
+        return self.experts
+
+    def has_value_embedding(self, layer: int) -> bool:
+        """Whether a layer (from 0) adds an embedding of the token to its values."""
+        return self.value_embeddings > 0 and layer % self.value_embeddings == 0
+
+    @property
+    def dense_width(self) -> int:
+        """Hidden width of a dense MLP of this model."""
+        if self.experts is None:
+            return self.mlp_width
+        used = self.mlp_width * (self.experts.chosen + self.experts.shared)
+        return self.experts.dense_width or used
 
     @property
     def key_heads(self) -> int:

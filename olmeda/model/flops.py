@@ -36,7 +36,7 @@ def _embeddings(config: ModelConfig) -> int:
 
 def _rest(config: ModelConfig, experts: int) -> int:
     key_width = config.key_heads * config.head_width
-    norms = 2 * config.width + (config.width + key_width if config.qk_norm else 0)
+    norms = 2 * config.width + (config.width + key_width if config.qk_norm == "whole" else 0)
     return _matrices(config, experts) + config.layers * norms + config.width
 
 

@@ -20,14 +20,14 @@ class Family:
     model_type: str
     prefix: str
     norm_place: str
-    qk_norm: bool
+    qk_norm: str
     sparse: bool
 
 
 FAMILIES = (
-    Family("olmo2", "Olmo2", "after", qk_norm=True, sparse=False),
-    Family("olmoe", "Olmoe", "before", qk_norm=True, sparse=True),
-    Family("llama", "Llama", "before", qk_norm=False, sparse=False),
+    Family("olmo2", "Olmo2", "after", qk_norm="whole", sparse=False),
+    Family("olmoe", "Olmoe", "before", qk_norm="whole", sparse=True),
+    Family("llama", "Llama", "before", qk_norm="none", sparse=False),
 )
 
 

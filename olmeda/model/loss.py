@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from olmeda.model.moe import RouterOutput
+from olmeda.model.segments import Segments
 from olmeda.model.transformer import Transformer
 
 IGNORED = -100
@@ -40,12 +41,20 @@ class LMLoss:
     """mean squared logsumexp of the routers' logits, mean over MoE layers; 0 if dense"""
 
 
-def lm_loss(model: Transformer, ids_BT: Tensor, labels_BT: Tensor, *, z: bool = False) -> LMLoss:
+def lm_loss(
+    model: Transformer,
+    ids_BT: Tensor,
+    labels_BT: Tensor,
+    *,
+    z: bool = False,
+    segments: Segments | None = None,
+) -> LMLoss:
     """The language-modelling loss; ``labels_BT[b, t]`` is the target at t, -100 where none.
 
-    ``z``: compute ``z_sum`` too, at the price of one more product with the head.
+    ``z``: compute ``z_sum`` too, at the price of one more product with the head. ``segments``:
+    stretches of the rows that see only themselves.
     """
-    hidden = model(ids_BT)
+    hidden = model(ids_BT, segments=segments)
     counts_BT = labels_BT != IGNORED
     h_ND, labels_N = _counted(hidden.h_BTD, labels_BT, counts_BT)
     if z:

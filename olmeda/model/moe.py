@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from olmeda.model.config import ExpertsConfig, ModelConfig
+from olmeda.model.config import ModelConfig
+from olmeda.model.experts_config import ExpertsConfig
 from olmeda.model.linear import Linear
 from olmeda.model.mlp import swiglu
 

@@ -19,6 +19,7 @@ from olmeda.model.mlp import MLP
 from olmeda.model.moe import MoE, RouterOutput
 from olmeda.model.norm import RMSNorm
 from olmeda.model.rope import rotary_table
+from olmeda.model.segments import Segments
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,16 @@ class Transformer(nn.Module):
         """The ``[V, D]`` matrix of the head (the embedding, where tied)."""
         return self.embed if self.head is None else self.head.weight
 
-    def forward(self, ids_BT: Tensor, cache: Cache | None = None) -> Hidden:
+    def forward(
+        self, ids_BT: Tensor, cache: Cache | None = None, segments: Segments | None = None
+    ) -> Hidden:
         """Read ``ids_BT`` (int64), after the tokens in ``cache`` if there is one.
 
+        ``segments``: stretches of the rows that see only themselves; not together with a cache.
         Rows may be padded on the right with any id: attention is causal, so no real token sees
         padding. Raises InputError past ``config.sequence`` tokens.
         """
-        places = self._places(ids_BT.shape[1], cache)
+        places = self._places(ids_BT.shape[1], cache, segments)
         x_BTD = nn.functional.embedding(ids_BT, self.embed)
         routers = []
         for block in self.blocks:
@@ -110,7 +114,7 @@ class Transformer(nn.Module):
         """Scores of every next token, ``[..., V]``."""
         return nn.functional.linear(h_BTD, self.head_weight)
 
-    def _places(self, new: int, cache: Cache | None) -> Places:
+    def _places(self, new: int, cache: Cache | None, segments: Segments | None) -> Places:
         upto = new if cache is None else int(cache.lengths_B.max()) + new
         if upto > self.config.sequence:
             raise InputError(
@@ -118,7 +122,8 @@ class Transformer(nn.Module):
                 "shorten the text, or train with a longer sequence"
             )
         if cache is None:
-            return Places(self.rope_cos[:new], self.rope_sin[:new])
+            return Places(self.rope_cos[:new], self.rope_sin[:new], segments=segments)
+        assert segments is None, "a cache holds one document a row"
         positions_BT = cache.positions(new)
         mask_B1TS = None
         if upto > new:

@@ -57,10 +57,10 @@ class TokenLoader:
 
     def batch(self, step: int) -> np.ndarray:
         """Batch number ``step``: int64 ``[B, T + 1]``; inputs are all but the last column."""
-        rows = [self.read(n * self.sequence, self.sequence + 1) for n in self.instances_of(step)]
+        rows = [self._ids_at(n * self.sequence, self.sequence + 1) for n in self.instances_of(step)]
         return np.stack(rows)
 
-    def read(self, start: int, length: int) -> np.ndarray:
+    def _ids_at(self, start: int, length: int) -> np.ndarray:
         """``length`` ids from place ``start`` of the shards laid end to end, int64."""
         out = np.empty(length, np.int64)
         filled = 0

@@ -20,11 +20,13 @@ from olmeda.model.config import ModelConfig
 from olmeda.model.flops import active_parameters, parameters
 from olmeda.train.duration import Duration, Position
 from olmeda.train.interrupt import noting_sigterm, stop_when_asked
-from olmeda.train.loop import Batches, Diverged, Every, Moment, train
+from olmeda.train.loop import Batches, Diverged, Moment, train
+from olmeda.train.monitors import NOTHING, Monitors
 from olmeda.train.progress import ProgressLog, SpeedLog, StepMeter
 from olmeda.train.settings import LoopConfig
 from olmeda.train.state import FOLDER, SavedState, forget, restore, save_state, saved_state
 from olmeda.train.step import LossFn
+from olmeda.train.world import ALONE, World
 
 EACH_STEP = Duration.steps(1)
 
@@ -35,11 +37,12 @@ def fit(
     loss_fn: LossFn,
     loop: LoopConfig,
     making: Making,
-    probes: Every = (),
+    monitors: Monitors = NOTHING,
+    world: World = ALONE,
 ) -> Position:
     """Train ``model`` in place as ``loop`` says, from the saved state if an earlier run left one.
 
-    ``probes`` run before a step is logged, so that what they measure enters its row. Raises
+    ``monitors`` run before a step is logged, so that what they measure enters its row. Raises
     Diverged naming the step and the last saved state; ResourceError after SIGTERM.
     """
     until = loop.until.in_steps(batches.tokens_per_step, batches.steps_per_epoch)
@@ -60,7 +63,7 @@ def fit(
         save = _saver(folder, model, optimizers, batches.order_digest, log)
         request = stack.enter_context(noting_sigterm())
         every = [
-            *probes,
+            *monitors.every,
             (loop.log_every, log.record),
             (loop.log_every, speed.record),
             (EACH_STEP, meter.advance),
@@ -80,6 +83,8 @@ def fit(
                 until=until,
                 every=every,
                 start=held.position if held else None,
+                world=world,
+                inspect=monitors.inspect,
             )
         except Diverged as problem:
             raise Diverged(f"{problem}. {_last_saved(folder)}") from None

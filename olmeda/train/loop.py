@@ -17,7 +17,8 @@ from olmeda.base.errors import OlmedaError
 from olmeda.train.duration import Duration, Position
 from olmeda.train.optim import set_rates
 from olmeda.train.schedule import Factor
-from olmeda.train.step import LossFn, MicroBatch, is_finite, train_step
+from olmeda.train.step import Inspector, LossFn, MicroBatch, is_finite, train_step
+from olmeda.train.world import ALONE, World
 
 
 class Diverged(OlmedaError):
@@ -40,7 +41,7 @@ class Batches(Protocol):
         """The identity of the order of the data."""
 
     def at(self, step: int) -> Sequence[MicroBatch]:
-        """The micro-batches of one step, counted from 0."""
+        """The micro-batches of one step, counted from 0; of a world, this process's part."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ def train(
     until: int,
     every: Every,
     start: Position | None = None,
+    world: World = ALONE,
+    inspect: Sequence[tuple[Duration, Inspector]] = (),
 ) -> Position:
     """Train until step ``until``, from ``start`` if a saved state gave one; return where it ended.
 
@@ -89,17 +92,23 @@ def train(
         rate = lr * factor(now.steps)
         set_rates(optimizers, rate)
         batch = batches.at(now.steps)
-        measures = {"lr": rate, **train_step(model, batch, loss_fn, optimizers, clip)}
+        before, now = now, _advance(now, batch, batches.steps_per_epoch, world)
+        due = [look for rhythm, look in inspect if rhythm.due(before, now, now.steps == until)]
+        measures = {
+            "lr": rate,
+            **train_step(model, batch, loss_fn, optimizers, clip, world=world, inspect=due),
+        }
         if not is_finite(measures):
             raise Diverged(
-                f"step {now.steps + 1}: the loss is {measures['loss']} and the norm of its "
+                f"step {now.steps}: the loss is {measures['loss']} and the norm of its "
                 f"gradient {measures['grad_norm']}; lower lr or clip, or lengthen warmup"
             )
-        before, now = now, _advance(now, batch, batches.steps_per_epoch)
         call_hooks(every, before, Moment(now, measures, last=now.steps == until))
     return now
 
 
-def _advance(now: Position, batch: Sequence[MicroBatch], steps_per_epoch: float) -> Position:
-    tokens = now.tokens + sum(micro.tokens for micro in batch)
-    return Position(now.steps + 1, tokens, (now.steps + 1) / steps_per_epoch)
+def _advance(
+    now: Position, batch: Sequence[MicroBatch], steps_per_epoch: float, world: World
+) -> Position:
+    (tokens,) = world.total(sum(micro.tokens for micro in batch))
+    return Position(now.steps + 1, now.tokens + int(tokens), (now.steps + 1) / steps_per_epoch)

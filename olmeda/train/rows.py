@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from olmeda.model.config import ExpertsConfig
+from olmeda.model.experts_config import ExpertsConfig
 from olmeda.model.loss import lm_loss
+from olmeda.model.segments import Segments
 from olmeda.model.transformer import Transformer
 from olmeda.train.step import Losses, LossFn
 
@@ -25,13 +26,15 @@ class Rows:
     """Targets that count."""
     tokens: int
     """Tokens read, padding not counted."""
+    segments: Segments | None = None
+    """Stretches that see only themselves; absent: a token sees its whole row before it."""
 
 
 def language_loss(experts: ExpertsConfig | None) -> LossFn:
     """Next-token loss over ``Rows``; with experts, plus their balance and router penalties."""
 
     def loss(model: Transformer, rows: Rows) -> Losses:
-        found = lm_loss(model, rows.ids_BT, rows.labels_BT)
+        found = lm_loss(model, rows.ids_BT, rows.labels_BT, segments=rows.segments)
         if experts is None:
             return Losses(found.nll_sum)
         return Losses(

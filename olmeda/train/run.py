@@ -20,8 +20,8 @@ from olmeda.model.transformer import Transformer
 from olmeda.tokens.loader import TokenLoader
 from olmeda.train.duration import Duration
 from olmeda.train.fit import finish, fit
-from olmeda.train.loop import Every
 from olmeda.train.machine import prepare
+from olmeda.train.monitors import NOTHING, Monitors
 from olmeda.train.probes import held_out, held_out_probe
 from olmeda.train.rows import Rows, language_loss
 from olmeda.train.settings import LoopConfig
@@ -93,14 +93,14 @@ def run(config: RunConfig, making: Making) -> None:
     model = Transformer.initialised(config.model, config.seed)
     loader = TokenLoader(tokens, loop.sequence, loop.batch_tokens // loop.sequence, config.seed)
     batches = Chunks(loader, max(loop.micro_tokens // loop.sequence, 1))
-    probes: Every = []
+    monitors = NOTHING
     if config.heldout is not None:
         measured = TokenSet.open(config.heldout)
         measured.require_tokenizer(tokens.index.tokenizer_digest, str(config.tokens))
         held = held_out(measured, loop.sequence, config.probe.tokens, batches.micro_rows)
         rhythm = config.probe.every.model_copy(update={"ends": True})
-        probes = [(rhythm, held_out_probe(model, held))]
-    end = fit(model, batches, language_loss(config.model.experts), loop, making, probes)
+        monitors = Monitors(every=[(rhythm, held_out_probe(model, held))])
+    end = fit(model, batches, language_loss(config.model.experts), loop, making, monitors)
     hf.save(model, making.path, tokens.tokenizer)
     finish(making, end, config.model)
 

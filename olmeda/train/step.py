@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from olmeda.train.world import ALONE, World
+
 
 class MicroBatch(Protocol):
     """What a loss function can read; as much as fits in memory at once."""
@@ -36,17 +38,25 @@ class Losses:
     measures: Mapping[str, Tensor] = field(default_factory=dict)
 
 
+Inspector = Callable[[nn.Module], Mapping[str, Any]]
+"""Called after the gradients of a step are summed and before they are clipped; what it returns
+joins the measures of the step. Every process of the world calls it."""
+
 LossFn = Callable[[Any, Any], Losses]
 """``loss_fn(model, micro_batch)``."""
 
 
-def accumulate(model: nn.Module, batch: Sequence[MicroBatch], loss_fn: LossFn) -> dict[str, float]:
+def accumulate(
+    model: nn.Module, batch: Sequence[MicroBatch], loss_fn: LossFn, world: World = ALONE
+) -> dict[str, float]:
     """Add up the gradients of a batch; return ``loss`` and the measures as means over its units.
+
+    ``batch`` is this process's part of the step; units and measures are summed over the world.
 
     The mean is over all units of the batch, so the split into micro-batches changes nothing but
     rounding (a mean of micro-batch means would count units of short ones more).
     """
-    units = sum(micro.units for micro in batch)
+    (units,) = world.total(sum(micro.units for micro in batch))
     sums: dict[str, float] = {}
     for micro in batch:
         losses = loss_fn(model, micro)
@@ -56,7 +66,8 @@ def accumulate(model: nn.Module, batch: Sequence[MicroBatch], loss_fn: LossFn) -
         objective.backward()  # type: ignore[no-untyped-call]
         for name, value in {"loss": losses.total, **losses.measures}.items():
             sums[name] = sums.get(name, 0.0) + float(value.detach())
-    return {name: value / units for name, value in sums.items()}
+    totals = world.total(*sums.values())
+    return {name: value / units for name, value in zip(sums, totals, strict=True)}
 
 
 def train_step(
@@ -65,12 +76,18 @@ def train_step(
     loss_fn: LossFn,
     optimizers: Sequence[torch.optim.Optimizer],
     clip: float,
-) -> dict[str, float]:
+    *,
+    world: World = ALONE,
+    inspect: Sequence[Inspector] = (),
+) -> dict[str, Any]:
     """Accumulate, clip the gradient's norm to ``clip``, update; return what was measured.
 
-    A loss or gradient that is not finite updates nothing: the caller decides what then.
+    ``inspect``: called with the model while it holds the step's gradients, before they are
+    clipped. A loss or gradient that is not finite updates nothing: the caller decides what then.
     """
-    measures = accumulate(model, batch, loss_fn)
+    measures: dict[str, Any] = dict(accumulate(model, batch, loss_fn, world))
+    for inspector in inspect:
+        measures |= inspector(model)
     norm = float(nn.utils.clip_grad_norm_(model.parameters(), clip or math.inf))
     measures["grad_norm"] = norm
     if is_finite(measures):
@@ -81,6 +98,6 @@ def train_step(
     return measures
 
 
-def is_finite(measures: Mapping[str, float]) -> bool:
+def is_finite(measures: Mapping[str, Any]) -> bool:
     """Whether the loss and the gradient's norm are numbers one can go on with."""
     return math.isfinite(measures["loss"]) and math.isfinite(measures["grad_norm"])

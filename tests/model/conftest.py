@@ -17,7 +17,7 @@ CONFIGS = {
     "moe": load_preset("tour-moe", **TINY, mlp_width=24),
     "renormalised": load_preset("tour-moe", **TINY, mlp_width=24, experts={"renormalise": True}),
     "clipped": load_preset("tour-moe", **TINY, mlp_width=24, clip_qkv=0.5),
-    "llama": load_preset("tour-dense", **TINY, mlp_width=48, norm_place="before", qk_norm=False),
+    "llama": load_preset("tour-dense", **TINY, mlp_width=48, norm_place="before", qk_norm="none"),
 }
 BOTH = ["dense", "moe"]
 

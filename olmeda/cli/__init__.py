@@ -129,75 +129,11 @@ def _add_rooms() -> None:
 
 
 def _add_views(rooms: dict[str, typer.Typer]) -> None:
-    """Commands that show or open something and make no artifact."""
+    """Commands that show or open something and make no artifact: one file each beside this."""
+    from olmeda.cli import data, rubric, tokens
 
-    _add_why(rooms["data"])
-
-    @rooms["data"].command("translate-mix", help="Show settings of data.mix for a Dolma mix.")
-    def translate_mix(
-        file: Annotated[Path, typer.Argument(help="A mixer configuration of Dolma.")],
-        attributes: Annotated[
-            list[Path] | None, typer.Argument(help="Attribute sets to check names against.")
-        ] = None,
-        stream: Annotated[str, typer.Option(help="Which stream, if there are several.")] = "",
-        unknown_is_missing: Annotated[
-            bool, typer.Option(help="Take unknown attributes for missing, as Dolma does.")
-        ] = False,
-    ) -> None:
-        from olmeda.data.dolma.mixer import translate_mix as translated
-
-        shown = translated(
-            file, stream, attributes or [], "never" if unknown_is_missing else "error"
-        )
-        typer.echo(shown, nl=False)
-
-    @rooms["tokens"].command("show", help="Tell type, special ids and first documents of a set.")
-    def show_tokens(
-        tokens: Annotated[Path, typer.Argument(help="A token set.")],
-        documents: Annotated[int, typer.Option(help="Documents to show.", min=0)] = 3,
-    ) -> None:
-        from olmeda.tokens.show import show
-
-        typer.echo(show(tokens, documents))
-
-    @rooms["rubric"].command("open", help="Open a rating session in a local web page.")
-    def open_session(
-        session: Annotated[Path, typer.Argument(help="A session made by rubric.prepare.")],
-        rater: Annotated[str, typer.Option(help="Your name, kept with each rating.")],
-        port: Annotated[int, typer.Option(help="The local port.")] = 8765,
-    ) -> None:
-        from olmeda.web.rating import serve
-
-        serve(session, rater, port)
-
-
-def _add_why(data: typer.Typer) -> None:
-    """The command that asks the ledger."""
-
-    @data.command("why", help="Tell what happened to documents, and why.")
-    def why(
-        names: Annotated[
-            list[str],
-            typer.Argument(help="Ids of documents, and last a corpus.", metavar="ID... CORPUS"),
-        ],
-        ids: Annotated[Path | None, typer.Option(help="A file with an id a line.")] = None,
-        tokens: Annotated[
-            Path | None, typer.Option(help="Tokens made of the corpus: tell where they lie.")
-        ] = None,
-        every: Annotated[bool, typer.Option("--all", help="Tell all attributes.")] = False,
-        reason: Annotated[
-            str | None, typer.Option(help="List the documents that left for this reason.")
-        ] = None,
-        first: Annotated[int, typer.Option(help="List so many at most.")] = 20,
-    ) -> None:
-        from olmeda.data.history.ledger import asked_ids, dropped_for
-        from olmeda.data.history.ledger import why as explain
-
-        *given, corpus = names
-        if reason is not None:
-            typer.echo(dropped_for(Path(corpus), reason, first))
-            return
-        typer.echo(explain(Path(corpus), asked_ids(given, ids), tokens, every))
+    for module in (data, rubric, tokens):
+        module.add(app, rooms)
 
 
 def main() -> None:
@@ -225,7 +161,3 @@ def main() -> None:
 def _fail(message: str, code: int) -> None:
     say(f"olmeda: {message}")
     sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

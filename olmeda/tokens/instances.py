@@ -1,0 +1,61 @@
+"""What training reads: instances of a fixed length in an endless order, each by its place in it.
+
+A loader is a pure function of its settings: place ``p`` of the order holds the same tokens on every
+machine, whatever was read before. Epoch after epoch the places run on.
+
+Shapes: ``B`` instances, ``T`` tokens of each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Rows to train on: int64, ``labels_BT[b, t]`` the target at t, -100 where none counts."""
+
+    ids_BT: np.ndarray
+    labels_BT: np.ndarray
+    lengths: tuple[int, ...] | None = None
+    """Stretches that see only themselves, row after row (they fill all ``B T`` tokens); None: a
+    token sees its whole row before it."""
+
+
+SPANS = {
+    "place": pl.Int64,
+    "begin": pl.Int32,
+    "end": pl.Int32,
+    "id": pl.String,
+    "source": pl.String,
+    "from": pl.Int64,
+    "upto": pl.Int64,
+}
+"""One row for each stretch of a document in an instance: the instance's place in the order, the
+tokens ``begin .. end`` of it, and the tokens ``from .. upto`` of the document that they are."""
+
+
+class Loader(Protocol):
+    """Instances in order. Implementations: ``TokenLoader`` and what the ``data`` block builds."""
+
+    @property
+    def sequence(self) -> int:
+        """Tokens of an instance (T)."""
+
+    @property
+    def instances(self) -> int:
+        """Instances of one epoch."""
+
+    @property
+    def order_digest(self) -> str:
+        """The identity of the whole order, content included."""
+
+    def read(self, first: int, count: int) -> Instances:
+        """The instances at places ``first .. first + count - 1``."""
+
+    def spans(self, first: int, count: int) -> pl.DataFrame:
+        """Which documents those instances hold: columns ``SPANS``, in order."""
