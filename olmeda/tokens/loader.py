@@ -1,7 +1,7 @@
-"""Batches of tokens in an order that is a pure function of (seed, epoch).
+"""Instances of tokens in an order that is a pure function of (seed, epoch).
 
-Documents are laid end to end and cut every T tokens. Batch number ``step`` is computed from its
-number alone, so going on after an interruption needs no state but the step.
+Documents are laid end to end and cut every T tokens. What place ``p`` of the order holds is
+computed from ``p`` alone, so going on after an interruption needs no state but the place.
 
 Shapes: ``B`` instances of a batch, ``T`` tokens to predict in each.
 """
@@ -9,11 +9,14 @@ Shapes: ``B`` instances of a batch, ``T`` tokens to predict in each.
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 
 from olmeda.artifacts.tokenset import TokenSet
 from olmeda.base.errors import ConfigError
 from olmeda.base.files import digest_value
+from olmeda.tokens.instances import SPANS, Instances
 from olmeda.tokens.order import permuted, round_keys
+from olmeda.tokens.stream import TokenStream
 
 
 class TokenLoader:
@@ -31,9 +34,7 @@ class TokenLoader:
                 f"{tokenset.path}: {tokenset.tokens} tokens are less than one sequence of "
                 f"{sequence} and the next token; use a shorter sequence or more text"
             )
-        self._ids = [tokenset.ids(s) for s in tokenset.index.shards]
-        lengths = [s.tokens for s in tokenset.index.shards]
-        self._begins = np.cumsum([0, *lengths])
+        self.stream = TokenStream(tokenset)
 
     @property
     def order_digest(self) -> str:
@@ -46,7 +47,11 @@ class TokenLoader:
 
     def instances_of(self, step: int) -> np.ndarray:
         """The numbers of the instances of batch ``step``, ``[B]``."""
-        drawn = np.arange(step * self.size, (step + 1) * self.size)
+        return self.numbers(step * self.size, self.size)
+
+    def numbers(self, first: int, count: int) -> np.ndarray:
+        """The numbers of the instances at places ``first .. first + count - 1``."""
+        drawn = np.arange(first, first + count)
         epochs, positions = np.divmod(drawn, self.instances)
         numbers = np.empty_like(drawn)
         for epoch in np.unique(epochs):
@@ -57,18 +62,22 @@ class TokenLoader:
 
     def batch(self, step: int) -> np.ndarray:
         """Batch number ``step``: int64 ``[B, T + 1]``; inputs are all but the last column."""
-        rows = [self._ids_at(n * self.sequence, self.sequence + 1) for n in self.instances_of(step)]
-        return np.stack(rows)
+        return self.stream.rows(self.instances_of(step) * self.sequence, self.sequence + 1)
 
-    def _ids_at(self, start: int, length: int) -> np.ndarray:
-        """``length`` ids from place ``start`` of the shards laid end to end, int64."""
-        out = np.empty(length, np.int64)
-        filled = 0
-        shard = int(np.searchsorted(self._begins, start, "right")) - 1
-        while filled < length:
-            inside = start + filled - self._begins[shard]
-            part = self._ids[shard][inside : inside + length - filled]
-            out[filled : filled + len(part)] = part
-            filled += len(part)
-            shard += 1
-        return out
+    def read(self, first: int, count: int) -> Instances:
+        """The instances at places ``first .. first + count - 1``; every token is a target."""
+        rows = self.stream.rows(self.numbers(first, count) * self.sequence, self.sequence + 1)
+        return Instances(rows[:, :-1], rows[:, 1:])
+
+    def spans(self, first: int, count: int) -> pl.DataFrame:
+        """Which documents those instances hold: columns ``SPANS``, in order."""
+        starts = self.numbers(first, count) * self.sequence
+        found = self.stream.stretches(starts, self.sequence)
+        told = self.tokenset.documents.select("id", "source")[found.document_S]
+        return told.with_columns(
+            pl.Series("place", first + found.row_S),
+            pl.Series("begin", found.begin_S),
+            pl.Series("end", found.end_S),
+            pl.Series("from", found.from_S),
+            pl.Series("upto", found.from_S + found.end_S - found.begin_S),
+        ).select(pl.col(name).cast(kind) for name, kind in SPANS.items())

@@ -45,7 +45,7 @@ def test_batch_is_the_named_stretch_of_the_stream(opened: TokenSet) -> None:
 
 def test_every_token_but_the_first_is_predicted_once(opened: TokenSet) -> None:
     loader, whole = TokenLoader(opened, 32, 1, seed=0), stream(opened)
-    targets = [row[1:] for n in range(loader.instances) for row in [loader._ids_at(n * 32, 33)]]
+    targets = [loader.stream.rows(np.array([n * 32]), 33)[0, 1:] for n in range(loader.instances)]
     assert np.array_equal(np.concatenate(targets), whole[1 : loader.instances * 32 + 1])
 
 
