@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -70,11 +71,22 @@ class Duration(BaseModel, frozen=True, extra="forbid"):
         """So many passes over the data."""
         return cls(amount=amount, unit="epochs", ends=ends)
 
-    def in_steps(self, tokens_per_step: float, steps_per_epoch: float) -> int:
-        """The nearest whole number of steps, at least 1 for any positive amount."""
-        per_unit = {"steps": 1.0, "tokens": 1 / tokens_per_step, "epochs": steps_per_epoch}
-        exact = self.amount * per_unit[self.unit]
-        return max(round(exact), 1) if exact > 0 else 0
+    def in_steps(self, after: Callable[[int], Position]) -> int:
+        """The nearest whole number of steps, at least 1 for any positive amount.
+
+        ``after(steps)``: where training is after so many steps; it never goes back.
+        """
+        if self.amount == 0:
+            return 0
+        upper = 1
+        while after(upper).of(self.unit) <= self.amount:
+            upper *= 2
+        reached = bisect.bisect_right(
+            range(upper), self.amount, key=lambda n: after(n).of(self.unit)
+        )
+        below = reached - 1
+        low, high = after(below).of(self.unit), after(reached).of(self.unit)
+        return max(below + ((self.amount - low) * 2 >= high - low), 1)
 
     def due(self, before: Position | None, now: Position, last: bool) -> bool:
         """Whether a multiple of this duration was passed between ``before`` and ``now``.

@@ -45,8 +45,8 @@ def fit(
     ``monitors`` run before a step is logged, so that what they measure enters its row. Raises
     Diverged naming the step and the last saved state; ResourceError after SIGTERM.
     """
-    until = loop.until.in_steps(batches.tokens_per_step, batches.steps_per_epoch)
-    warmup = loop.warmup.in_steps(batches.tokens_per_step, batches.steps_per_epoch)
+    until = loop.until.in_steps(batches.after)
+    warmup = loop.warmup.in_steps(batches.after)
     optimizers = loop.optim.build(model, loop.lr)
     folder = making.path / FOLDER
     held = saved_state(folder) if making.resumed else None

@@ -29,16 +29,11 @@ class Batches(Protocol):
     """The data of a run: every step's batch by its number, so that resuming needs no replay."""
 
     @property
-    def steps_per_epoch(self) -> float:
-        """How many steps one pass over the data takes."""
-
-    @property
-    def tokens_per_step(self) -> float:
-        """How many tokens a step reads, on average."""
-
-    @property
     def order_digest(self) -> str:
         """The identity of the order of the data."""
+
+    def after(self, steps: int) -> Position:
+        """Where training is after so many steps, by plan; ``train`` counts the tokens it meets."""
 
     def at(self, step: int) -> Sequence[MicroBatch]:
         """The micro-batches of one step, counted from 0; of a world, this process's part."""
@@ -92,7 +87,7 @@ def train(
         rate = lr * factor(now.steps)
         set_rates(optimizers, rate)
         batch = batches.at(now.steps)
-        before, now = now, _advance(now, batch, batches.steps_per_epoch, world)
+        before, now = now, _advance(now, batch, batches, world)
         due = [look for rhythm, look in inspect if rhythm.due(before, now, now.steps == until)]
         measures = {
             "lr": rate,
@@ -108,7 +103,8 @@ def train(
 
 
 def _advance(
-    now: Position, batch: Sequence[MicroBatch], steps_per_epoch: float, world: World
+    now: Position, batch: Sequence[MicroBatch], batches: Batches, world: World
 ) -> Position:
     (tokens,) = world.total(sum(micro.tokens for micro in batch))
-    return Position(now.steps + 1, now.tokens + int(tokens), (now.steps + 1) / steps_per_epoch)
+    steps = now.steps + 1
+    return Position(steps, now.tokens + int(tokens), batches.after(steps).epochs)

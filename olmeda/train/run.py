@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
-import torch
 from pydantic import Field
 
 from olmeda.artifacts.lineage import Making
@@ -18,13 +16,14 @@ from olmeda.model.config import ModelConfig
 from olmeda.model.hf_config import special_ids, to_hf
 from olmeda.model.transformer import Transformer
 from olmeda.tokens.loader import TokenLoader
+from olmeda.train.batches import InstanceBatches, stages_of
 from olmeda.train.duration import Duration
 from olmeda.train.fit import finish, fit
 from olmeda.train.machine import prepare
 from olmeda.train.monitors import NOTHING, Monitors
 from olmeda.train.probes import held_out, held_out_probe
-from olmeda.train.rows import Rows, language_loss
-from olmeda.train.settings import LoopConfig
+from olmeda.train.rows import language_loss
+from olmeda.train.settings import PretrainLoop
 
 
 class ProbeConfig(Config, frozen=True):
@@ -42,42 +41,11 @@ class RunConfig(Config, frozen=True):
     heldout: ArtifactPath | None = None
     """Tokens that are measured and never trained on."""
     model: ModelConfig
-    loop: LoopConfig
+    loop: PretrainLoop
     probe: ProbeConfig = ProbeConfig()
     threads: Annotated[int, Field(gt=0)] = 1
     seed: int = 0
     """Of the first weights and of the order of the data."""
-
-
-@dataclass(frozen=True)
-class Chunks:
-    """The batches of pretraining: chunks of the token set, a slice of rows at a time."""
-
-    loader: TokenLoader
-    micro_rows: int
-
-    @property
-    def steps_per_epoch(self) -> float:
-        """Steps in one pass over all chunks."""
-        return self.loader.instances / self.loader.size
-
-    @property
-    def tokens_per_step(self) -> float:
-        """Tokens of one step."""
-        return self.loader.size * self.loader.sequence
-
-    @property
-    def order_digest(self) -> str:
-        """The loader's."""
-        return self.loader.order_digest
-
-    def at(self, step: int) -> list[Rows]:
-        """The chunks of one step as micro-batches."""
-        batch = torch.from_numpy(self.loader.batch(step))
-        return [
-            Rows(part[:, :-1], part[:, 1:], part[:, 1:].numel(), part[:, 1:].numel())
-            for part in torch.split(batch, self.micro_rows)
-        ]
 
 
 @verb("train.run", makes="checkpoint", resumable=True)
@@ -92,12 +60,14 @@ def run(config: RunConfig, making: Making) -> None:
     prepare(config.threads, config.seed)
     model = Transformer.initialised(config.model, config.seed)
     loader = TokenLoader(tokens, loop.sequence, loop.batch_tokens // loop.sequence, config.seed)
-    batches = Chunks(loader, max(loop.micro_tokens // loop.sequence, 1))
+    stages = stages_of(loader, loop.batch_tokens, loop.batch_schedule, loop.sequence_schedule)
+    batches = InstanceBatches(loader, stages, loop.micro_tokens)
     monitors = NOTHING
     if config.heldout is not None:
         measured = TokenSet.open(config.heldout)
         measured.require_tokenizer(tokens.index.tokenizer_digest, str(config.tokens))
-        held = held_out(measured, loop.sequence, config.probe.tokens, batches.micro_rows)
+        micro_rows = max(loop.micro_tokens // loop.sequence, 1)
+        held = held_out(measured, loop.sequence, config.probe.tokens, micro_rows)
         rhythm = config.probe.every.model_copy(update={"ends": True})
         monitors = Monitors(every=[(rhythm, held_out_probe(model, held))])
     end = fit(model, batches, language_loss(config.model.experts), loop, making, monitors)

@@ -12,6 +12,13 @@ from olmeda.train.optim import AdamW, Optim
 from olmeda.train.schedule import Cosine, Schedule
 
 
+class Change(Config, frozen=True):
+    """A size in tokens that holds from some point of training on."""
+
+    after: Duration
+    tokens: Annotated[int, Field(gt=0)]
+
+
 class LoopConfig(Config, frozen=True):
     """How a model is trained; exactly one of ``steps``, ``tokens`` and ``epochs`` says how long."""
 
@@ -62,3 +69,12 @@ class LoopConfig(Config, frozen=True):
             return Duration.tokens(self.tokens)
         assert self.epochs is not None
         return Duration.epochs(self.epochs)
+
+
+class PretrainLoop(LoopConfig, frozen=True):
+    """The loop of pretraining, where batches and rows may change in size on the way."""
+
+    batch_schedule: tuple[Change, ...] = ()
+    """Other ``batch_tokens`` from some points on."""
+    sequence_schedule: tuple[Change, ...] = ()
+    """Shorter rows from some points on; they divide ``sequence``, an instance becoming several."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from olmeda.tokens.order import permuted, round_keys
+from olmeda.train.duration import Position
 from olmeda.train.step import MicroBatch
 
 LEAST_FILL = 0.75
@@ -38,19 +39,19 @@ class ShuffledRows:
     collate: Collate
 
     @property
-    def steps_per_epoch(self) -> float:
-        """Whole steps in one pass; every row comes once."""
+    def steps_per_epoch(self) -> int:
+        """Steps in one pass; every row comes once."""
         steps = round(int(self.tokens.sum()) / self.batch_tokens)
         return min(max(steps, 1), len(self.tokens))
 
-    @property
-    def tokens_per_step(self) -> float:
-        """The mean; single steps differ by their rows."""
-        return float(self.tokens.sum()) / self.steps_per_epoch
+    def after(self, steps: int) -> Position:
+        """Where training is after so many steps; its tokens are the mean of a step, times these."""
+        epochs = steps / self.steps_per_epoch
+        return Position(steps, round(epochs * int(self.tokens.sum())), epochs)
 
     def rows_of(self, step: int) -> np.ndarray:
         """The numbers of the rows of one step, a pure function of seed and step."""
-        steps = int(self.steps_per_epoch)
+        steps = self.steps_per_epoch
         epoch, part = divmod(step, steps)
         bounds = np.arange(part, part + 2) * len(self.tokens) // steps
         keys = round_keys(self.seed, epoch)

@@ -32,10 +32,10 @@ def test_what_is_no_duration_is_refused(wrong: object) -> None:
 
 
 def test_units_become_steps_and_no_positive_amount_becomes_none() -> None:
-    assert Duration.tokens(1000).in_steps(100, 8) == 10
-    assert Duration.epochs(2).in_steps(100, 8) == 16
-    assert Duration.tokens(1).in_steps(100, 8) == 1
-    assert Duration.steps(0).in_steps(100, 8) == 0
+    assert Duration.tokens(1000).in_steps(at) == 10
+    assert Duration.epochs(2).in_steps(at) == 16
+    assert Duration.tokens(1).in_steps(at) == 1
+    assert Duration.steps(0).in_steps(at) == 0
 
 
 def test_every_fourth_step_is_due_at_each_fourth_step() -> None:

@@ -25,9 +25,10 @@ class TwoANumber:
     """Two numbers a step; the step with number ``bad`` is no number."""
 
     bad: int = -1
-    steps_per_epoch: float = 4
-    tokens_per_step: float = 7
     order_digest: str = ""
+
+    def after(self, steps: int) -> Position:
+        return Position(steps, steps * 7, steps / 4)
 
     def at(self, step: int) -> list[Numbers]:
         value = float("nan") if step == self.bad else float(step)

@@ -13,8 +13,9 @@ from olmeda.artifacts.checkpoint import Checkpoint, read_progress
 from olmeda.artifacts.lineage import Lineage
 from olmeda.base.errors import ArtifactError, ConfigError, ResourceError
 from olmeda.train import run as module
+from olmeda.train.batches import InstanceBatches
 from olmeda.train.loop import Diverged
-from olmeda.train.run import Chunks, RunConfig, run
+from olmeda.train.run import RunConfig, run
 from train.conftest import MODELS, SHAPE
 
 LOOP = {"steps": 20, "batch_tokens": 128, "micro_tokens": 64, "sequence": 32, "lr": 0.01,
@@ -29,10 +30,10 @@ def config(tokens: dict[str, Path], shape: str = "dense", **changes: Any) -> Run
 
 
 def at_step(step: int, do: Any) -> Any:
-    """``Chunks.at`` that does something before it gives the batch of one step."""
-    plain = Chunks.at
+    """``InstanceBatches.at`` that does something before it gives the batch of one step."""
+    plain = InstanceBatches.at
 
-    def at(self: Chunks, number: int) -> Any:
+    def at(self: InstanceBatches, number: int) -> Any:
         if number == step:
             do()
         return plain(self, number)
@@ -52,7 +53,7 @@ def test_a_killed_run_goes_on_and_ends_bit_equal(
     settings = config(tokens, model, loop={"optim": {"kind": optim}})
     straight = run(settings, tmp_path / "straight")
     with monkeypatch.context() as patch:
-        patch.setattr(Chunks, "at", at_step(14, interrupt))
+        patch.setattr(InstanceBatches, "at", at_step(14, interrupt))
         with pytest.raises(KeyboardInterrupt):
             run(settings, tmp_path / "killed")
     assert not (tmp_path / "killed").exists()
@@ -71,7 +72,9 @@ def test_sigterm_saves_the_step_it_came_in_and_the_run_goes_on_from_there(
 ) -> None:
     settings = config(tokens)
     with monkeypatch.context() as patch:
-        patch.setattr(Chunks, "at", at_step(6, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+        patch.setattr(
+            InstanceBatches, "at", at_step(6, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        )
         with pytest.raises(ResourceError, match=r"after step 7 .*again to go on"):
             run(settings, tmp_path / "stopped")
     stopped = run(settings, tmp_path / "stopped")
@@ -119,7 +122,7 @@ def test_a_loss_that_is_no_number_names_the_step_and_the_last_saved_state(
             next(made[0].parameters()).fill_(float("nan"))
 
     monkeypatch.setattr(module.Transformer, "initialised", kept)
-    monkeypatch.setattr(Chunks, "at", at_step(12, spoil))
+    monkeypatch.setattr(InstanceBatches, "at", at_step(12, spoil))
     with pytest.raises(Diverged, match=r"step 13: the loss is nan.*state is of step 10"):
         run(config(tokens), tmp_path / "made")
 
@@ -154,4 +157,4 @@ def test_held_out_tokens_of_another_tokenizer_are_refused(
 @pytest.mark.parametrize("given", [{}, {"steps": 3, "epochs": 1}])
 def test_a_loop_has_exactly_one_length(given: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="exactly one of steps, tokens and epochs"):
-        module.LoopConfig(**given)  # type: ignore[arg-type]
+        module.PretrainLoop(**given)  # type: ignore[arg-type]
