@@ -1,15 +1,14 @@
-"""Rotary positions (arXiv:2104.09864), each half of a head turned against the other.
+"""The table of rotary positions (arXiv:2104.09864).
 
-Shapes: ``B`` sequences, ``T`` positions, ``H`` heads, ``C`` width of a head, ``S`` longest context.
+Shapes: ``C`` width of a head, ``S`` longest context.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import Tensor
+
+from olmeda.model.kernels.rotary import rotate as rotate
 
 
 def rotary_table(length: int, head_width: int, theta: float) -> tuple[Tensor, Tensor]:
@@ -18,30 +17,3 @@ def rotary_table(length: int, head_width: int, theta: float) -> tuple[Tensor, Te
     frequencies = 1.0 / (theta ** (steps / head_width))
     angles = torch.arange(length, dtype=torch.float32)[:, None] * frequencies
     return angles.cos(), angles.sin()
-
-
-def _turn(x_BTHC: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    turned_BTHC = torch.empty(x_BTHC.shape, dtype=x_BTHC.dtype, device=x_BTHC.device)
-    first, second = x_BTHC.chunk(2, -1)
-    to_first, to_second = turned_BTHC.chunk(2, -1)
-    torch.mul(first, cos, out=to_first).addcmul_(second, sin, value=-1)
-    torch.mul(second, cos, out=to_second).addcmul_(first, sin)
-    return turned_BTHC
-
-
-class _Rotate(torch.autograd.Function):
-    """A rotation's gradient is the rotation back: nothing but the table is kept."""
-
-    @staticmethod
-    def forward(ctx: Any, x_BTHC: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        ctx.save_for_backward(cos, sin)
-        return _turn(x_BTHC, cos, sin)
-
-    @staticmethod
-    def backward(ctx: Any, grad_BTHC: Tensor) -> tuple[Tensor, None, None]:
-        cos, sin = ctx.saved_tensors
-        return _turn(grad_BTHC, cos, -sin), None, None
-
-
-rotate: Callable[[Tensor, Tensor, Tensor], Tensor] = _Rotate.apply
-"""``rotate(x_BTHC, cos, sin)`` turns every head by its position; cos, sin ``[(B,) T, 1, C/2]``."""

@@ -9,8 +9,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from model.conftest import BOTH, CONFIGS
-from olmeda.model import loss as loss_module
 from olmeda.model.config import load_preset
+from olmeda.model.kernels import head_loss
 from olmeda.model.loss import IGNORED, lm_loss, load_balance, router_losses, token_logprobs
 from olmeda.model.moe import RouterOutput
 from olmeda.model.transformer import Transformer
@@ -47,7 +47,7 @@ def assert_same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) 
 def test_loss_and_gradients_equal_cross_entropy(
     name: str, elements: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loss_module, "SLICE_ELEMENTS", elements)
+    monkeypatch.setattr(head_loss, "SLICE_ELEMENTS", elements)
     model = Transformer.initialised(CONFIGS[name], 1)
     ids, labels = batch(model)
     found = lm_loss(model, ids, labels)

@@ -1,0 +1,59 @@
+"""The gated activation with a backward pass written out, in slices that stay in the cache.
+
+Shapes: ``N`` tokens (any leading dimensions), ``R`` tokens of a slice, ``F`` hidden width,
+``G`` = 2 F.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import silu
+
+ROWS = 512
+"""Tokens treated at once: what one elementwise step leaves is still in the cache for the next."""
+
+
+def _rows(x: Tensor) -> tuple[Tensor, ...]:
+    return torch.split(x, ROWS)
+
+
+class _SwiGLU(torch.autograd.Function):
+    """``silu(gate) * up`` of a fused ``[gate, up]``; keeps only its input."""
+
+    @staticmethod
+    def forward(ctx: Any, both_NG: Tensor) -> Tensor:
+        ctx.save_for_backward(both_NG)
+        out_NF = both_NG.new_empty(len(both_NG), both_NG.shape[1] // 2)
+        for both_RG, out_RF in zip(_rows(both_NG), _rows(out_NF), strict=True):
+            gate_RF, up_RF = both_RG.chunk(2, -1)
+            torch.mul(silu(gate_RF), up_RF, out=out_RF)
+        return out_NF
+
+    @staticmethod
+    def backward(ctx: Any, grad_NF: Tensor) -> Tensor:
+        (both_NG,) = ctx.saved_tensors
+        grad_both_NG = torch.empty_like(both_NG)
+        parts = zip(_rows(both_NG), _rows(grad_NF), _rows(grad_both_NG), strict=True)
+        for both_RG, grad_RF, grad_both_RG in parts:
+            gate_RF, up_RF = both_RG.chunk(2, -1)
+            grad_gate_RF, grad_up_RF = grad_both_RG.chunk(2, -1)
+            slope_RF = torch.sigmoid(gate_RF)
+            silu_RF = gate_RF * slope_RF
+            torch.mul(grad_RF, silu_RF, out=grad_up_RF)
+            # d silu(a) / da = s + silu(a) (1 - s), where s = sigmoid(a)
+            slope_RF.addcmul_(silu_RF, slope_RF, value=-1).add_(silu_RF)
+            torch.mul(slope_RF.mul_(up_RF), grad_RF, out=grad_gate_RF)
+        return grad_both_NG
+
+
+_swiglu: Callable[[Tensor], Tensor] = _SwiGLU.apply
+
+
+def swiglu(both: Tensor) -> Tensor:
+    """``silu(gate) * up`` of ``[..., 2F]``, whose first half is the gate."""
+    out_NF = _swiglu(both.flatten(0, -2))
+    return out_NF.view(*both.shape[:-1], out_NF.shape[-1])
