@@ -21,7 +21,7 @@ from olmeda.model.flops import active_parameters, parameters
 from olmeda.train.duration import Duration, Position
 from olmeda.train.interrupt import noting_sigterm, stop_when_asked
 from olmeda.train.loop import Batches, Diverged, Moment, train
-from olmeda.train.monitors import NOTHING, Monitors
+from olmeda.train.monitors import NOTHING, Monitors, Opening
 from olmeda.train.progress import ProgressLog, SpeedLog, StepMeter
 from olmeda.train.settings import LoopConfig
 from olmeda.train.state import FOLDER, SavedState, forget, restore, save_state, saved_state
@@ -51,7 +51,7 @@ def fit(
     folder = making.path / FOLDER
     held = saved_state(folder) if making.resumed else None
     if held is not None:
-        restore(folder, held, model, optimizers, batches.order_digest)
+        restore(folder, held, model, optimizers, batches.order_digest, monitors.memory)
         say(f"{making.path.name}: going on after step {held.steps} of {until}")
     with contextlib.ExitStack() as stack:
         log = ProgressLog(making.path / "progress.jsonl", held.progress_bytes if held else 0)
@@ -60,12 +60,16 @@ def fit(
         meter = StepMeter(label, until, held.steps if held else 0, speed)
         for part in (log, speed, meter):
             stack.callback(part.close)
-        save = _saver(folder, model, optimizers, batches.order_digest, log)
+        opening = Opening(label, making.journal, held.steps if held else 0)
+        shown_in = monitors.trackers if world.is_first else ()
+        trackers = [stack.enter_context(tracker(opening)) for tracker in shown_in]
+        save = _saver(folder, model, optimizers, batches.order_digest, log, monitors.memory)
         request = stack.enter_context(noting_sigterm())
         every = [
             *monitors.every,
             (loop.log_every, log.record),
             (loop.log_every, speed.record),
+            *((loop.log_every, tracker) for tracker in trackers),
             (EACH_STEP, meter.advance),
             (loop.save_every, save),
             (EACH_STEP, stop_when_asked(request, save, folder)),
@@ -107,9 +111,11 @@ def _saver(
     optimizers: Sequence[torch.optim.Optimizer],
     order_digest: str,
     log: ProgressLog,
+    memory: Mapping[str, torch.Tensor],
 ) -> Callable[[Moment], Mapping[str, Any]]:
     def save(moment: Moment) -> Mapping[str, Any]:
-        save_state(folder, model, optimizers, moment.position, order_digest, log.saved_bytes())
+        logged = log.saved_bytes()
+        save_state(folder, model, optimizers, moment.position, order_digest, logged, memory)
         return {}
 
     return save

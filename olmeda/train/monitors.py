@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
 
 from olmeda.train.duration import Duration
-from olmeda.train.loop import Every
+from olmeda.train.loop import Every, Hook
 from olmeda.train.step import Inspector
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a tracker is told when a run begins or goes on: its name, where its journal lies, and
+    the steps that are done (0 at the very start)."""
+
+    name: str
+    journal: Path
+    steps: int
+
+
+Tracker = Callable[[Opening], AbstractContextManager[Hook]]
+"""Opens a place that shows runs; the hook inside gets every logged moment, speed included."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +34,13 @@ class Monitors:
 
     every: Every = ()
     inspect: Sequence[tuple[Duration, Inspector]] = ()
+    memory: Mapping[str, Tensor] = field(default_factory=dict)
+    """What they remember from step to step, changed in place: saved with the state to resume
+    from, and filled again before the first step of a run that goes on."""
+    trackers: Sequence[Tracker] = ()
+    """Called after the log, where something is logged; opened by the first process alone."""
+    flops_per_token: float = 0.0
+    """Operations of training on one token; 0: not known, and no utilisation is logged."""
 
 
 NOTHING = Monitors()

@@ -4,7 +4,8 @@ Layout, below an artifact in the making; ``state.json`` is replaced last and nam
 a crash at any moment leaves the state before or the state after::
 
     resume/state.json
-    resume/state-00000080.safetensors     model.<name>, optim.<n>.<index>.<key>, rng
+    resume/state-00000080.safetensors     model.<name>, optim.<n>.<index>.<key>, rng,
+                                          monitor.<name>
 """
 
 from __future__ import annotations
@@ -49,8 +50,12 @@ def save_state(
     position: Position,
     order_digest: str,
     progress_bytes: int,
+    memory: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Save everything that the next step depends on; the state before it is removed last."""
+    """Save everything that the next step depends on; the state before it is removed last.
+
+    ``memory``: what monitors remember, by name.
+    """
     held = saved_state(folder)
     state = SavedState(
         f"state-{position.steps:08d}.safetensors",
@@ -61,7 +66,7 @@ def save_state(
         progress_bytes,
     )
     with atomic_write(folder / state.tensors) as temporary:
-        save_file(_tensors_of(model, optimizers), temporary)
+        save_file({**_tensors_of(model, optimizers), **_named(memory)}, temporary)
     write_json(folder / _INDEX, state)
     if held is not None and held.tensors != state.tensors:
         (folder / held.tensors).unlink(missing_ok=True)
@@ -82,8 +87,9 @@ def restore(
     model: nn.Module,
     optimizers: Sequence[torch.optim.Optimizer],
     order_digest: str,
+    memory: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Put a saved state into the model, the optimisers and torch's random numbers.
+    """Put a saved state into the model, the optimisers, torch's random numbers and ``memory``.
 
     Raises ArtifactError when the data is ordered otherwise or the tensors do not fit.
     """
@@ -100,6 +106,10 @@ def restore(
             if saved is None or saved.shape != param.shape:
                 raise ArtifactError(f"{file}: does not fit the model at {name}; remove {folder}")
             param.copy_(saved)
+        for name, held in _named(memory).items():
+            if name not in tensors or tensors[name].shape != held.shape:
+                raise ArtifactError(f"{file}: does not hold {name}; remove {folder}")
+            held.copy_(tensors[name])
     for number, optimizer in enumerate(optimizers):
         _restore_optimizer(optimizer, tensors, f"optim.{number}")
     torch.set_rng_state(tensors["rng"])
@@ -108,6 +118,10 @@ def restore(
 def forget(folder: Path) -> None:
     """Remove the saved state: the run is finished."""
     remove_tree(folder)
+
+
+def _named(memory: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
+    return {f"monitor.{name}": held for name, held in (memory or {}).items()}
 
 
 def _tensors_of(model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
