@@ -4,12 +4,10 @@ All pairs of a token's experts count (the published co-activation script counts 
 only: 7 of 28 pairs at K = 8), all layers are measured, and every figure has its chance line.
 
 Shapes: ``N`` tokens, ``L`` layers, ``K`` chosen experts by falling probability, ``E`` experts,
-``G`` groups of tokens (sources, or documents), ``X`` distinct token ids.
+``G`` groups of tokens (sources, or documents).
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -91,59 +89,17 @@ def domain_share(
     return np.asarray(np.divide(counted, tokens, where=tokens > 0, out=np.zeros(counted.shape)))
 
 
+def kept_experts(earlier_NLK: np.ndarray, final_NLK: np.ndarray) -> np.ndarray:
+    """How many of each token's final experts an earlier checkpoint chose too, ``[N, L]``."""
+    assert earlier_NLK.shape == final_NLK.shape
+    same_NLKK = earlier_NLK[..., :, None] == final_NLK[..., None, :]
+    return np.asarray(same_NLKK.any(-1).sum(2))
+
+
 def saturation(earlier_NLK: np.ndarray, final_NLK: np.ndarray) -> np.ndarray:
     """The share of a token's final experts that an earlier checkpoint chose too, ``[L]``.
 
-    Both must have routed the same tokens. Chance K/E.
+    Both must have routed the same tokens. Chance K/E; of the first expert alone, give ``[..., :1]``
+    of both.
     """
-    assert earlier_NLK.shape == final_NLK.shape
-    same_NLKK = earlier_NLK[..., :, None] == final_NLK[..., None, :]
-    return np.asarray(same_NLKK.any(-1).mean((0, 2)))
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """Vocabulary specialisation of every layer over the ids that occur often enough.
-
-    ``share_LX``: of an id's tokens, the share that chose its favourite expert ``favourite_LX``.
-    """
-
-    ids_X: np.ndarray
-    counts_X: np.ndarray
-    favourite_LX: np.ndarray
-    share_LX: np.ndarray
-
-    @property
-    def mean_L(self) -> np.ndarray:
-        """The plain mean over ids; 0 where no id is frequent enough."""
-        return self.share_LX.mean(1) if len(self.ids_X) else np.zeros(len(self.share_LX))
-
-
-def vocabulary(
-    chosen_NLK: np.ndarray, ids_N: np.ndarray, experts: int, least: int = 10
-) -> Vocabulary:
-    """How strongly each token id keeps to one expert, over ids with at least ``least`` tokens.
-
-    An id seen once always keeps to one expert, so without ``least`` rare ids raise the mean.
-    Compare with ``vocabulary`` after ``shuffled``: the largest of E shares is above K/E by chance.
-    """
-    ids_X, group_N, counts_X = np.unique(ids_N, return_inverse=True, return_counts=True)
-    often = counts_X >= least
-    keep_N = often[group_N]
-    place_X = np.cumsum(often) - 1
-    counted = grouped_visits(
-        chosen_NLK[keep_N], place_X[group_N[keep_N]], int(often.sum()), experts
-    )
-    return Vocabulary(
-        ids_X[often],
-        counts_X[often],
-        counted.argmax(2).T,
-        (counted.max(2) / counts_X[often][:, None]).T if often.any() else
-        np.zeros((chosen_NLK.shape[1], 0)),
-    )  # fmt: skip
-
-
-def shuffled(chosen_NLK: np.ndarray, seed: int) -> np.ndarray:
-    """The same choices dealt to other tokens: what load alone explains."""
-    order = np.random.default_rng(seed).permutation(len(chosen_NLK))
-    return chosen_NLK[order]
+    return kept_experts(earlier_NLK, final_NLK).mean(0) / final_NLK.shape[2]

@@ -5,59 +5,19 @@ Shapes: ``L`` layers, ``E`` experts, ``G`` sources, ``X`` token ids.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from olmeda.routing.measures import (
-    Vocabulary,
-    choice_chance,
-    coactivation_chance,
-    evenness,
-)
+from olmeda.routing.findings import Findings, Interval, Specialised
+from olmeda.routing.measures import evenness
+from olmeda.routing.vocabulary import Vocabulary
 
-TOP_PAIRS, TOP_WORDS = 8, 5
-Interval = tuple[np.ndarray, np.ndarray]
+TOP_PAIRS, TOP_WORDS, MOST_SHOWN = 8, 5, 16
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What was measured of one checkpoint; intervals are ``(low, high)`` at ``level``."""
-
-    sources: list[str]
-    tokens: int
-    documents: int
-    experts: int
-    chosen: int
-    load_LE: np.ndarray
-    load_interval: Interval
-    coactivation_LEE: np.ndarray
-    domain_GLE: np.ndarray
-    domain_interval: Interval
-    vocabulary: Vocabulary
-    vocabulary_chance_L: np.ndarray
-    least: int
-    level: float
-
-    @property
-    def chance(self) -> dict[str, float]:
-        """What routing at random would give."""
-        return {
-            "load": 1 / self.experts,
-            "coactivation": coactivation_chance(self.experts, self.chosen),
-            "domain_share": choice_chance(self.experts, self.chosen),
-            "saturation": choice_chance(self.experts, self.chosen),
-        }
-
-
-def summarise(
-    system: str,
-    found: Findings,
-    settled: Mapping[str, np.ndarray],
-    decode: Callable[..., str],
-) -> dict[str, Any]:
+def summarise(system: str, found: Findings, decode: Callable[..., str]) -> dict[str, Any]:
     """``routing.json``: chance lines, then one entry a layer. ``decode`` makes text of ids."""
     return {
         "system": system,
@@ -66,30 +26,89 @@ def summarise(
         "tokens": found.tokens,
         "documents": found.documents,
         "sources": found.sources,
-        "level": found.level,
-        "least_count": found.least,
+        "level": found.sampling.level,
+        "least_count": found.sampling.least,
         "chance": found.chance,
-        "layers": [
-            {
-                "layer": layer,
-                "load": _with_interval(found.load_LE, found.load_interval, (layer,)),
-                "evenness": float(evenness(found.load_LE)[layer]),
-                "domains": {
-                    source: _with_interval(found.domain_GLE, found.domain_interval, (place, layer))
-                    for place, source in enumerate(found.sources)
-                },
-                "top_pairs": top_pairs(found.coactivation_LEE[layer], TOP_PAIRS),
-                "vocabulary": {
-                    "share": float(found.vocabulary.mean_L[layer]),
-                    "chance": float(found.vocabulary_chance_L[layer]),
-                    "ids": len(found.vocabulary.ids_X),
-                    "words": top_words(found.vocabulary, layer, found.experts, decode),
-                },
-                "saturation": {name: float(share[layer]) for name, share in settled.items()},
+        "layers": [_layer(place, found, decode) for place in range(len(found.layers))],
+    }
+
+
+def _layer(place: int, found: Findings, decode: Callable[..., str]) -> dict[str, Any]:
+    read = found.vocabulary[""].held
+    return {
+        "layer": found.layers[place],
+        "load": _with_interval(found.load_LE, found.load_interval, (place,)),
+        "evenness": float(evenness(found.load_LE)[place]),
+        "domains": {
+            source: _with_interval(found.domain_GLE, found.domain_interval, (number, place))
+            for number, source in enumerate(found.sources)
+        },
+        "top_pairs": top_pairs(found.coactivation_LEE[place], TOP_PAIRS),
+        "shown": shown_experts(found.coactivation_LEE[place], MOST_SHOWN),
+        "coactivation": _shown_pairs(found.coactivation_LEE[place]),
+        "vocabulary": {
+            ending: _specialised(held, place) for ending, held in found.vocabulary.items()
+        },
+        "words": top_words(read, place, found.experts, decode),
+        "path": _path(found, place) if place < len(found.paths) else None,
+        "saturation": {
+            name: {
+                "all": _limits(held.share_L, held.interval, place),
+                "top1": _limits(held.first_L, held.first_interval, place),
             }
-            for layer in range(len(found.load_LE))
+            for name, held in found.settled.items()
+        },
+    }
+
+
+def _specialised(held: Specialised, place: int) -> dict[str, Any]:
+    return {
+        **_limits(held.held.mean_L, held.interval, place),
+        "chance": float(held.chance_L[place]),
+        "ids": len(held.held.ids_X),
+    }
+
+
+def _path(found: Findings, place: int) -> dict[str, Any]:
+    """To the next layer: bits, and the flows that stand out most against independence."""
+    path = found.paths[place]
+    lift_EE = path.share_EE - path.independent_E
+    flows = sorted(np.ndindex(lift_EE.shape), key=lambda at: (-lift_EE[at], at))[:TOP_PAIRS]
+    return {
+        "to": found.layers[place + 1],
+        "bits": path.bits,
+        "bits_chance": path.bits_chance,
+        "flows": [
+            {
+                "expert": i,
+                "other": j,
+                "share": float(path.share_EE[i, j]),
+                "chance": float(path.independent_E[j]),
+            }
+            for i, j in flows
         ],
     }
+
+
+def shown_experts(coactivation_EE: np.ndarray, most: int) -> list[int]:
+    """The experts of the pairs chosen together most, until ``most`` of them are found; sorted.
+
+    All experts where there are no more than that (OLMoE shows 16, taken in the same way).
+    """
+    experts = len(coactivation_EE)
+    if experts <= most:
+        return list(range(experts))
+    found: dict[int, None] = {}
+    for pair in top_pairs(coactivation_EE, experts * experts):
+        found |= dict.fromkeys((pair["expert"], pair["other"]))
+        if len(found) >= most:
+            break
+    return sorted(list(found)[:most])
+
+
+def _shown_pairs(coactivation_EE: np.ndarray) -> list[list[float]]:
+    shown = shown_experts(coactivation_EE, MOST_SHOWN)
+    return [[float(v) for v in row] for row in coactivation_EE[np.ix_(shown, shown)]]
 
 
 def top_pairs(coactivation_EE: np.ndarray, most: int) -> list[dict[str, Any]]:
@@ -133,3 +152,8 @@ def _with_interval(
         {"share": float(v), "low": float(a), "high": float(b)}
         for v, a, b in zip(values[place], low[place], high[place], strict=True)
     ]
+
+
+def _limits(values: np.ndarray, interval: Interval, place: int) -> dict[str, float]:
+    low, high = interval
+    return {"share": float(values[place]), "low": float(low[place]), "high": float(high[place])}
