@@ -51,6 +51,9 @@ class _Immaterial:
     """Marks a field that changes how fast the work is done, and nothing of the result."""
 
 
+IMMATERIAL = _Immaterial()
+"""``Annotated[T, IMMATERIAL]``: in lineage, but not in the digest that decides a skip."""
+
 Threads = Annotated[int, Field(ge=1), _Immaterial()]
 """A number of threads: it enters lineage, but not the digest that decides whether to skip."""
 
@@ -71,9 +74,7 @@ class Config(BaseModel, frozen=True, extra="forbid"):
         values = self.settings()
         for place, content in inputs.items():
             _put(values, place, content)
-        for name, field in type(self).model_fields.items():
-            if any(isinstance(m, _Immaterial) for m in field.metadata):
-                del values[name]
+        _drop_immaterial(self, values)
         return digest_value(values)
 
     @classmethod
@@ -112,6 +113,15 @@ ONE = Pool()
 
 
 C = TypeVar("C", bound=BaseModel)
+
+
+def _drop_immaterial(config: BaseModel, values: dict[str, Any]) -> None:
+    """Take out of ``values`` what is marked in ``config`` or in the configurations inside it."""
+    for name, field in type(config).model_fields.items():
+        if any(isinstance(m, _Immaterial) for m in field.metadata):
+            del values[name]
+        elif isinstance(inner := getattr(config, name), Config):
+            _drop_immaterial(inner, values[name])
 
 
 def _artifact_paths(value: Any, place: str) -> Iterator[tuple[str, Path]]:
