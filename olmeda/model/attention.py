@@ -1,4 +1,4 @@
-"""Causal self-attention with rotary positions and, where asked, normalised queries and keys.
+"""Causal self-attention: projections, normalised queries and keys, rotary positions.
 
 Shapes: ``B`` sequences, ``T`` new tokens, ``S`` tokens seen, ``D`` width, ``H`` heads,
 ``G`` key heads, ``C`` head width.
@@ -17,22 +17,30 @@ from olmeda.model.linear import Linear
 from olmeda.model.norm import RMSNorm
 from olmeda.model.rope import rotate
 from olmeda.model.segments import Segments
+from olmeda.model.value_embedding import ValueEmbedding
+
+Rotation = tuple[Tensor, Tensor]
+"""Cosines and sines of positions."""
 
 
 @dataclass
 class Places:
     """Where the tokens of one call stand: what all layers share.
 
-    ``mask`` is None where plain causal attention is right (no cache, or an empty one).
-    ``segments``: the stretches that see only themselves; never together with a cache.
+    ``far``: the rotation in layers that see all; ``near``: in those with a window, which need no
+    stretched positions. The masks are for keys in a cache; None where plain causal attention is
+    right (no cache, or an empty one). ``segments``: the stretches that see only themselves; never
+    together with a cache.
     """
 
-    cos: Tensor
-    sin: Tensor
+    ids_BT: Tensor
+    far: Rotation
+    near: Rotation
     cache: Cache | None = None
     positions_BT: Tensor | None = None
     upto: int = 0
-    mask_B1TS: Tensor | None = None
+    far_mask_B1TS: Tensor | None = None
+    near_mask_B1TS: Tensor | None = None
     segments: Segments | None = None
 
 
@@ -44,32 +52,57 @@ class Attention(nn.Module):
         self.layer, self.clip = layer, config.clip_qkv
         self.heads, self.key_heads = config.heads, config.key_heads
         self.head_width = config.head_width
+        self.window = 0 if config.sees_all(layer) else config.window
+        self.softcap = config.attention_softcap
+        self.turns, self.by_head = config.turns(layer), config.qk_norm == "head"
         query_width = config.heads * config.head_width
         key_width = config.key_heads * config.head_width
         self.widths = [query_width, key_width, key_width]
         self.qkv = Linear(config.width, sum(self.widths))
         self.out = Linear(query_width, config.width)
-        whole = config.qk_norm == "whole"
-        self.q_norm = RMSNorm(query_width, config.norm_eps) if whole else nn.Identity()
-        self.k_norm = RMSNorm(key_width, config.norm_eps) if whole else nn.Identity()
+        normed = [config.head_width] * 2 if self.by_head else [query_width, key_width]
+        self.q_norm, self.k_norm = (
+            nn.Identity() if config.qk_norm == "none" else RMSNorm(width, config.norm_eps)
+            for width in normed
+        )
+        self.values = None
+        if config.has_value_embedding(layer):
+            self.values = ValueEmbedding(config.vocab_size, config.key_heads, config.head_width)
 
     def forward(self, x_BTD: Tensor, places: Places) -> Tensor:
-        """Attend from every token to itself and the tokens before it."""
-        q, k, v = self.qkv(x_BTD).split(self.widths, -1)
-        q, k = self.q_norm(q), self.k_norm(k)
-        if self.clip is not None:
-            q, k, v = (t.clamp(-self.clip, self.clip) for t in (q, k, v))
-        q_BTHC = rotate(q.unflatten(-1, (self.heads, self.head_width)), places.cos, places.sin)
-        k_BTGC = rotate(k.unflatten(-1, (self.key_heads, self.head_width)), places.cos, places.sin)
-        v_BTGC = v.unflatten(-1, (self.key_heads, self.head_width))
+        """Attend from every token to itself and the tokens before it that the layer sees."""
+        q_BTHC, k_BTGC, v_BTGC = self._queries_keys_values(x_BTD, places)
+        mask_B1TS = places.near_mask_B1TS if self.window else places.far_mask_B1TS
         if places.cache is not None:
             assert places.positions_BT is not None
             keys, values = places.cache.put(
                 self.layer, places.positions_BT, k_BTGC, v_BTGC, places.upto
             )
-        if places.mask_B1TS is not None:
-            mixed_BTHC = attend_cached(q_BTHC, keys, values, places.mask_B1TS)
+        if mask_B1TS is not None:
+            mixed_BTHC = attend_cached(q_BTHC, keys, values, mask_B1TS, softcap=self.softcap)
         else:
-            mixed_BTHC = attend(q_BTHC, k_BTGC, v_BTGC, segments=places.segments)
+            mixed_BTHC = attend(
+                q_BTHC, k_BTGC, v_BTGC,
+                window=self.window, softcap=self.softcap, segments=places.segments,
+            )  # fmt: skip
         mixed: Tensor = self.out(mixed_BTHC.flatten(-2))
         return mixed
+
+    def _queries_keys_values(self, x_BTD: Tensor, places: Places) -> tuple[Tensor, Tensor, Tensor]:
+        q, k, v = self.qkv(x_BTD).split(self.widths, -1)
+        if not self.by_head:
+            q, k = self.q_norm(q), self.k_norm(k)
+        q_BTHC = q.unflatten(-1, (self.heads, self.head_width))
+        k_BTGC, v_BTGC = (t.unflatten(-1, (self.key_heads, self.head_width)) for t in (k, v))
+        if self.by_head:
+            q_BTHC, k_BTGC = self.q_norm(q_BTHC), self.k_norm(k_BTGC)
+        if self.clip is not None:
+            q_BTHC, k_BTGC, v_BTGC = (
+                t.clamp(-self.clip, self.clip) for t in (q_BTHC, k_BTGC, v_BTGC)
+            )
+        if self.turns:
+            cos, sin = places.near if self.window else places.far
+            q_BTHC, k_BTGC = rotate(q_BTHC, cos, sin), rotate(k_BTGC, cos, sin)
+        if self.values is not None:
+            v_BTGC = self.values(v_BTGC, places.ids_BT)
+        return q_BTHC, k_BTGC, v_BTGC

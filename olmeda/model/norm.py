@@ -1,4 +1,4 @@
-"""Root-mean-square normalisation (arXiv:1910.07467) as a module.
+"""Normalisations: root mean square (arXiv:1910.07467) and LayerNorm (arXiv:1607.06450).
 
 Shapes: ``N`` rows (any leading dimensions), ``D`` the normalised width.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from olmeda.model.config import ModelConfig
 from olmeda.model.kernels.rms_norm import rms_norm as rms_norm
 
 
@@ -22,3 +23,24 @@ class RMSNorm(nn.Module):
     def forward(self, x_ND: Tensor) -> Tensor:
         """Normalise the last dimension of ``x_ND``."""
         return rms_norm(x_ND, self.weight, self.eps)
+
+
+class LayerNorm(nn.Module):
+    """Mean 0 and variance 1 in the last dimension; then, if ``affine``, a weight and a bias."""
+
+    def __init__(self, width: int, eps: float, *, affine: bool) -> None:
+        super().__init__()
+        self.width, self.eps = width, eps
+        self.weight = nn.Parameter(torch.ones(width)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(width)) if affine else None
+
+    def forward(self, x_ND: Tensor) -> Tensor:
+        """Normalise the last dimension of ``x_ND``."""
+        return nn.functional.layer_norm(x_ND, (self.width,), self.weight, self.bias, self.eps)
+
+
+def build_norm(config: ModelConfig) -> RMSNorm | LayerNorm:
+    """The norm of the residual stream that a configuration asks for."""
+    if config.norm == "rms":
+        return RMSNorm(config.width, config.norm_eps)
+    return LayerNorm(config.width, config.norm_eps, affine=config.norm == "layer")

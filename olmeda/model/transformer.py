@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from olmeda.base.errors import InputError
-from olmeda.model.attention import Attention, Places
+from olmeda.model.attention import Attention, Places, Rotation
 from olmeda.model.cache import Cache
 from olmeda.model.config import ModelConfig
+from olmeda.model.init import initialise
 from olmeda.model.linear import Linear
-from olmeda.model.mlp import MLP
+from olmeda.model.mlp import build_mlp
 from olmeda.model.moe import MoE, RouterOutput
-from olmeda.model.norm import RMSNorm
+from olmeda.model.norm import build_norm
 from olmeda.model.rope import rotary_table
 from olmeda.model.segments import Segments
 
@@ -37,9 +38,9 @@ class Block(nn.Module):
         super().__init__()
         self.norm_before = config.norm_place == "before"
         self.attention = Attention(config, layer)
-        self.attention_norm = RMSNorm(config.width, config.norm_eps)
-        self.mlp = MLP(config) if config.experts is None else MoE(config)
-        self.mlp_norm = RMSNorm(config.width, config.norm_eps)
+        self.attention_norm = build_norm(config)
+        self.mlp = build_mlp(config) if config.experts_of(layer) is None else MoE(config)
+        self.mlp_norm = build_norm(config)
 
     def forward(self, x_BTD: Tensor, places: Places) -> tuple[Tensor, RouterOutput | None]:
         """Return the stream after this block, and the routing of its experts if it has any."""
@@ -66,23 +67,35 @@ class Transformer(nn.Module):
 
     rope_cos: Tensor
     rope_sin: Tensor
+    near_cos: Tensor
+    near_sin: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.embed = nn.Parameter(torch.empty(config.vocab_size, config.width))
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
-        self.norm = RMSNorm(config.width, config.norm_eps)
+        self.norm = build_norm(config)
         self.head = None if config.tied else Linear(config.width, config.vocab_size)
-        cos, sin = rotary_table(config.sequence, config.head_width, config.rope_theta)
-        self.register_buffer("rope_cos", cos[:, None], persistent=False)
-        self.register_buffer("rope_sin", sin[:, None], persistent=False)
+        for name in ("rope_cos", "rope_sin", "near_cos", "near_sin"):
+            self.register_buffer(name, torch.empty(0), persistent=False)
+        self.fill_tables()
+
+    def fill_tables(self) -> None:
+        """Compute the rotary tables where the weights are: after moving off the meta device."""
+        config, device = self.config, self.embed.device
+        for places, scaling in (("rope", config.rope_scaling), ("near", None)):
+            if places == "near" and not config.window:
+                continue
+            table = rotary_table(config.sequence, config.head_width, config.rope_theta, scaling)
+            for name, values in zip(("cos", "sin"), table, strict=True):
+                setattr(self, f"{places}_{name}", values[:, None].to(device))
 
     @classmethod
     def initialised(cls, config: ModelConfig, seed: int) -> Transformer:
         """A model with weights drawn from ``seed``: the same on every machine and thread count."""
         model = cls(config)
-        initialise(model, torch.Generator().manual_seed(seed))
+        initialise(model, config, torch.Generator().manual_seed(seed))
         return model
 
     @property
@@ -99,7 +112,7 @@ class Transformer(nn.Module):
         Rows may be padded on the right with any id: attention is causal, so no real token sees
         padding. Raises InputError past ``config.sequence`` tokens.
         """
-        places = self._places(ids_BT.shape[1], cache, segments)
+        places = self._places(ids_BT, cache, segments)
         x_BTD = nn.functional.embedding(ids_BT, self.embed)
         routers = []
         for block in self.blocks:
@@ -112,9 +125,12 @@ class Transformer(nn.Module):
 
     def logits(self, h_BTD: Tensor) -> Tensor:
         """Scores of every next token, ``[..., V]``."""
-        return nn.functional.linear(h_BTD, self.head_weight)
+        scores = nn.functional.linear(h_BTD, self.head_weight)
+        cap = self.config.logit_softcap
+        return cap * torch.tanh(scores / cap) if cap else scores
 
-    def _places(self, new: int, cache: Cache | None, segments: Segments | None) -> Places:
+    def _places(self, ids_BT: Tensor, cache: Cache | None, segments: Segments | None) -> Places:
+        new = ids_BT.shape[1]
         upto = new if cache is None else int(cache.lengths_B.max()) + new
         if upto > self.config.sequence:
             raise InputError(
@@ -122,20 +138,21 @@ class Transformer(nn.Module):
                 "shorten the text, or train with a longer sequence"
             )
         if cache is None:
-            return Places(self.rope_cos[:new], self.rope_sin[:new], segments=segments)
+            return Places(ids_BT, *self._turns(slice(new)), segments=segments)
         assert segments is None, "a cache holds one document a row"
         positions_BT = cache.positions(new)
-        mask_B1TS = None
+        far, near = self._turns(positions_BT)
+        far_mask, near_mask = None, None
         if upto > new:
-            mask_B1TS = (torch.arange(upto) <= positions_BT[..., None])[:, None]
-        cos, sin = self.rope_cos[positions_BT], self.rope_sin[positions_BT]
-        return Places(cos, sin, cache, positions_BT, upto, mask_B1TS)
+            behind_BTS = positions_BT[..., None] - torch.arange(upto)
+            far_mask = (behind_BTS >= 0)[:, None]
+            if self.config.window:
+                near_mask = far_mask & (behind_BTS < self.config.window)[:, None]
+        return Places(ids_BT, far, near, cache, positions_BT, upto, far_mask, near_mask)
 
-
-@torch.no_grad()
-def initialise(model: Transformer, generator: torch.Generator) -> None:
-    """Draw every matrix from a truncated normal, in the order of the parameters; norms are 1."""
-    std, cutoff = model.config.init_std, model.config.init_cutoff * model.config.init_std
-    for weight in model.parameters():
-        if weight.ndim > 1:
-            nn.init.trunc_normal_(weight, 0.0, std, -cutoff, cutoff, generator=generator)
+    def _turns(self, at: slice | Tensor) -> tuple[Rotation, Rotation]:
+        """The rotations of these positions, in layers that see all and in those with a window."""
+        far = self.rope_cos[at], self.rope_sin[at]
+        if not self.config.window:
+            return far, far
+        return far, (self.near_cos[at], self.near_sin[at])
