@@ -11,13 +11,13 @@ from pydantic import Field
 
 from olmeda.artifacts.checkpoint import WEIGHTS, Checkpoint, copy_tokenizer
 from olmeda.artifacts.lineage import Making
+from olmeda.artifacts.tensors import TensorWriter
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.files import write_json
 from olmeda.base.registry import Spec
 from olmeda.merge.plan import Work, bytes_to_write, check_weights, plan, require_space
 from olmeda.merge.registries import MethodSpec
-from olmeda.merge.storage import TensorWriter
 from olmeda.merge.stream import BadValues, Origin, combiner, merge_tensors, normalizes
 
 Dtype = Literal["as stored", "F32", "F16", "BF16"]

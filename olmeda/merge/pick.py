@@ -7,12 +7,12 @@ from pathlib import Path
 
 from olmeda.artifacts.checkpoint import Checkpoint
 from olmeda.artifacts.lineage import Making, check
+from olmeda.artifacts.tensors import slots_of
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.errors import ArtifactError, ConfigError, unknown
 from olmeda.base.files import read_json
 from olmeda.merge.compare import RESULT
-from olmeda.merge.storage import slots_of
 
 
 class PickConfig(Config, frozen=True):

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from olmeda.artifacts.checkpoint import Checkpoint
+from olmeda.artifacts.tensors import STORED, Slot, slots_of
 from olmeda.base.errors import ConfigError, InputError, ResourceError
-from olmeda.merge.storage import STORED, Slot, slots_of
 
 MEANING = (
     "model_type",

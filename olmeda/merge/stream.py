@@ -7,13 +7,13 @@ from typing import Literal
 
 import numpy as np
 
+from olmeda.artifacts.tensors import Slot, TensorWriter, read_slot
 from olmeda.base.errors import InputError
 from olmeda.base.files import digest_value
 from olmeda.base.log import progress
 from olmeda.base.registry import Spec
 from olmeda.merge.plan import Work
 from olmeda.merge.registries import merge_method
-from olmeda.merge.storage import Slot, TensorWriter, read_slot
 
 Origin = Literal["base", "zero"]
 BadValues = Literal["refuse", "base"]

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from olmeda.artifacts.checkpoint import WEIGHTS, Checkpoint
 from olmeda.artifacts.lineage import Making
+from olmeda.artifacts.tensors import TensorWriter
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.errors import ConfigError
@@ -19,7 +20,6 @@ from olmeda.base.registry import Spec
 from olmeda.merge.apply import Dtype, layout, write_frame
 from olmeda.merge.plan import bytes_to_write, check_weights, plan, require_space
 from olmeda.merge.registries import MethodSpec
-from olmeda.merge.storage import TensorWriter
 from olmeda.merge.stream import BadValues, Origin, combiner, merge_tensors, normalizes
 
 Weighting = Literal["added", "shared"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from olmeda.artifacts.tensors import TensorWriter
 from olmeda.base.files import write_json
-from olmeda.merge.storage import TensorWriter
 
 SHAPES = {
     "model.embed_tokens.weight": (12, 4),

@@ -8,10 +8,10 @@ import pytest
 
 from olmeda.artifacts.checkpoint import Checkpoint
 from olmeda.artifacts.lineage import Lineage
+from olmeda.artifacts.tensors import TensorWriter, read_slot, slots_of
 from olmeda.base.config import validated
 from olmeda.base.errors import ArtifactError, ConfigError, InputError
 from olmeda.merge.apply import ApplyConfig, apply
-from olmeda.merge.storage import TensorWriter, read_slot, slots_of
 
 Make = Callable[..., Path]
 

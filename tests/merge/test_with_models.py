@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from olmeda.artifacts.checkpoint import Checkpoint, write_checkpoint
+from olmeda.artifacts.tensors import read_slot, slots_of
 from olmeda.base.files import write_json
-from olmeda.merge.storage import read_slot, slots_of
 from olmeda.merge.sweep import SweepConfig, sweep
 from olmeda.model import hf
 from olmeda.model.config import load_preset

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+from merge.conftest import write_model
 from olmeda.artifacts.checkpoint import Checkpoint
+from olmeda.artifacts.tensors import TensorWriter, narrowed, read_slot, slots_of, widened
 from olmeda.base.errors import ArtifactError
-from olmeda.merge.storage import TensorWriter, narrowed, read_slot, slots_of, widened
-
-Make = Callable[..., Path]
 
 
 def test_written_file_is_read_by_safetensors(tmp_path: Path) -> None:
@@ -26,8 +24,8 @@ def test_written_file_is_read_by_safetensors(tmp_path: Path) -> None:
     assert all(np.array_equal(found[n], v) and found[n].shape == v.shape for n, v in values.items())
 
 
-def test_file_of_safetensors_is_read_back(make: Make) -> None:
-    path = make("m", 0)
+def test_file_of_safetensors_is_read_back(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m", 0)
     tensors = {"x": np.eye(3, dtype=np.float32), "y": np.float16([1.5, -2])}
     save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
     slots = slots_of(Checkpoint.open(path))
@@ -43,8 +41,8 @@ def test_failed_write_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cut_file_is_named(make: Make) -> None:
-    path = make("m", 0)
+def test_cut_file_is_named(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m", 0)
     opened = Checkpoint.open(path)
     file = path / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-8])
