@@ -6,6 +6,7 @@ Shapes: ``N`` tokens, ``L`` layers with experts, ``K`` chosen, ``E`` experts, ``
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -151,7 +152,7 @@ def _pairs(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Co-activation ``[L, E, E]`` with its limits, document by document."""
     ratio, edges = LinearisedRatio(), np.searchsorted(routes.document_N, np.arange(documents + 1))
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in itertools.pairwise(edges.tolist()):
         part = routes.chosen_NLK[begin:end]
         tokens_LE = measures.visits(part, routes.experts)
         shares = measures.coactivation(part, routes.experts)

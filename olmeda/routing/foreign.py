@@ -17,12 +17,10 @@ from olmeda.base.errors import ArtifactError, unknown
 from olmeda.model.hf_config import FAMILIES
 from olmeda.routing.routes import Router
 
-KNOWN = {
-    "mixtral": "num_local_experts",
-    "qwen2_moe": "num_experts",
-    "qwen3_moe": "num_experts",
-}
-"""``model_type`` of transformers -> where its configuration keeps the number of experts."""
+KNOWN = ("mixtral", "qwen2_moe", "qwen3_moe")
+"""Values of ``model_type``."""
+COUNTS = ("num_experts", "num_local_experts")
+"""Where a configuration keeps the number of experts: it differs by family and version."""
 
 
 def is_foreign(config: Mapping[str, Any]) -> bool:
@@ -44,7 +42,8 @@ def open_foreign(folder: Path, config: Mapping[str, Any]) -> Router:
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False
     ).eval()
-    experts, chosen = int(config[KNOWN[kind]]), int(config["num_experts_per_tok"])
+    experts = next(int(config[name]) for name in COUNTS if name in config)
+    chosen = int(config["num_experts_per_tok"])
 
     def read(ids_BT: Tensor) -> tuple[Tensor, Tensor]:
         out = model(input_ids=ids_BT, output_router_logits=True, use_cache=False)

@@ -102,4 +102,4 @@ def saturation(earlier_NLK: np.ndarray, final_NLK: np.ndarray) -> np.ndarray:
     Both must have routed the same tokens. Chance K/E; of the first expert alone, give ``[..., :1]``
     of both.
     """
-    return kept_experts(earlier_NLK, final_NLK).mean(0) / final_NLK.shape[2]
+    return np.asarray(kept_experts(earlier_NLK, final_NLK).mean(0) / final_NLK.shape[2])

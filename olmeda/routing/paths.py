@@ -31,7 +31,7 @@ def transitions(
             counted += np.bincount(cells, minlength=len(counted))
     from_E1 = visits(chosen_NLK[:, [first]], experts)[0][:, None]
     pairs = counted.reshape(experts, experts)
-    return np.divide(pairs, from_E1, where=from_E1 > 0, out=np.zeros(pairs.shape))
+    return np.asarray(np.divide(pairs, from_E1, where=from_E1 > 0, out=np.zeros(pairs.shape)))
 
 
 def independent(chosen_NLK: np.ndarray, experts: int, second: int) -> np.ndarray:
@@ -46,8 +46,8 @@ def shared_information(chosen_NLK: np.ndarray, experts: int, first: int, second:
     same after ``shuffled`` choices of one layer.
     """
     cells = chosen_NLK[:, first, 0].astype(np.int64) * experts + chosen_NLK[:, second, 0]
-    joint = np.bincount(cells, minlength=experts * experts).reshape(experts, experts)
-    joint = joint / len(chosen_NLK)
+    counted = np.bincount(cells, minlength=experts * experts).reshape(experts, experts)
+    joint = counted / len(chosen_NLK)
     apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     there = joint > 0
     return float((joint[there] * np.log2(joint[there] / apart[there])).sum())

@@ -49,6 +49,8 @@ def heat_half(title: str, cells: Sequence[Heat], column: str, row: str) -> Panel
 
 def doublings(share: float, chance: float) -> float:
     """``log2(share / chance)``, kept within the range of the colours."""
+    if share == chance:
+        return 0.0
     if share <= 0 or chance <= 0:
         return -FULL
     return max(-FULL, min(FULL, math.log2(share / chance)))

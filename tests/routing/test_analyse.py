@@ -12,7 +12,7 @@ from olmeda.artifacts.tokenset import TokenSet
 from olmeda.base.errors import ArtifactError, ConfigError
 from olmeda.model import hf
 from olmeda.routing.analyse import AnalyseConfig, analyse
-from olmeda.routing.routes import collect
+from olmeda.routing.routes import collect, router_of
 from olmeda.tokens.encode import EncodeConfig, encode
 from olmeda.tokens.train import TrainConfig, train
 from olmeda.train.run import RunConfig, run
@@ -36,13 +36,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_routes_hold_every_token_once_with_its_document(world: dict[str, Path]) -> None:
     tokens = TokenSet.open(world["tokens"])
-    routes = collect(hf.load(world["moe"]), tokens, 32, 10**9)
+    routes = collect(router_of(hf.load(world["moe"])), tokens, 32, 10**9)
     assert len(routes.ids_N) == tokens.tokens
     assert routes.chosen_NLK.shape == (tokens.tokens, 2, 2)
     assert routes.document_N.max() + 1 == len(tokens.documents)
     sizes = np.bincount(routes.document_N)
     lengths = (tokens.documents["end"] - tokens.documents["start"]).to_list()
     assert sorted(sizes.tolist()) == sorted(lengths)
+    same_document = np.flatnonzero(routes.document_N[:-1] == routes.document_N[1:])
+    assert (routes.next_N[same_document] == routes.ids_N[same_document + 1]).all()
+    assert routes.predicted_N.min() >= 0
 
 
 def test_analysis_of_a_mixture_has_every_measure_of_every_layer(
@@ -60,9 +63,14 @@ def test_analysis_of_a_mixture_has_every_measure_of_every_layer(
     layer = frame.filter(pl.col("task") == "routing/layer-1")
     counted = dict(layer["scorer"].value_counts().iter_rows())
     assert counted["load"] == 4
-    assert counted["coactivation"] == 12
+    assert counted["coactivation"] == counted["coactivation_low"] == 12
     assert counted["domain_share"] == 8
-    assert counted["saturation"] == counted["saturation_chance"] == 1
+    assert counted["saturation"] == counted["saturation_chance"] == counted["saturation_top1"] == 1
+    assert counted["vocabulary_next_top1"] == counted["vocabulary_predicted_high"] == 1
+    assert "path" not in counted
+    first = dict(frame.filter(pl.col("task") == "routing/layer-0")["scorer"].value_counts().rows())
+    assert first["path"] == 16
+    assert first["path_bits"] == 1
     load = layer.filter(pl.col("scorer") == "load")["value"]
     assert load.sum() == pytest.approx(1)
     summary = json.loads((out / "routing.json").read_text())
@@ -71,6 +79,12 @@ def test_analysis_of_a_mixture_has_every_measure_of_every_layer(
     for cell in summary["layers"][0]["load"]:
         assert cell["low"] <= cell["share"] <= cell["high"]
     assert set(summary["layers"][0]["domains"]) == {"long", "short"}
+    values = {(r["task"], r["item"], r["scorer"]): r["value"] for r in frame.iter_rows(named=True)}
+    for (task, item, scorer), low in values.items():
+        if scorer.endswith("_low"):
+            name = scorer.removesuffix("_low")
+            assert low <= values[task, item, name] + 1e-9, (task, item, scorer)
+            assert values[task, item, name] <= values[task, item, f"{name}_high"] + 1e-9
 
 
 def test_two_analyses_are_equal(world: dict[str, Path], tmp_path: Path) -> None:

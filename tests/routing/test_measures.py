@@ -16,10 +16,9 @@ from olmeda.routing.measures import (
     evenness,
     load_share,
     saturation,
-    shuffled,
     visits,
-    vocabulary,
 )
+from olmeda.routing.vocabulary import mean_interval, shuffled, vocabulary
 
 
 def random_choices(tokens: int, layers: int, chosen: int, experts: int, seed: int) -> np.ndarray:
@@ -109,3 +108,21 @@ def test_the_shuffled_chance_line_keeps_load_and_is_above_a_flat_one() -> None:
     assert visits(dealt, 8).tolist() == visits(choices, 8).tolist()
     assert vocabulary(dealt, ids, 8).mean_L[0] > choice_chance(8, 1)
     assert np.array_equal(shuffled(choices, 5), dealt)
+
+
+def test_ids_that_are_not_known_do_not_count() -> None:
+    ids = np.array([3, 3, -1, -1, -1])
+    choices = np.array([0, 0, 1, 1, 1])[:, None, None]
+    assert vocabulary(choices, ids, 2, least=2).ids_X.tolist() == [3]
+
+
+def test_the_interval_of_vocabulary_holds_the_mean_and_has_no_width_where_ids_never_stray() -> None:
+    ids = np.arange(400) % 4
+    document = np.arange(400) // 40
+    loyal = (ids % 2)[:, None, None]
+    held = vocabulary(loyal, ids, 2)
+    assert mean_interval(loyal, ids, document, held, 50, 0.95, 0) == ([1.0], [1.0])
+    loose = random_choices(400, 1, 1, 2, 8)
+    held = vocabulary(loose, ids, 2)
+    low, high = mean_interval(loose, ids, document, held, 200, 0.95, 0)
+    assert low[0] < held.mean_L[0] < high[0]

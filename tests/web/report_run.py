@@ -34,8 +34,10 @@ from olmeda.billboard.rank import RankConfig, rank
 from olmeda.merge.compare import CompareConfig, SkillConfig, compare
 from olmeda.reward.bench import BenchConfig, bench
 from olmeda.reward.scoring import ScorerConfig
-from olmeda.routing.measures import Vocabulary
-from olmeda.routing.summary import Findings, summarise
+from olmeda.routing.findings import Sampling, find
+from olmeda.routing.routes import Routes
+from olmeda.routing.rows import rows
+from olmeda.routing.summary import summarise
 from olmeda.rubric.prepare import PrepareConfig, prepare
 
 BITS = "bits_per_byte_cost"
@@ -265,33 +267,27 @@ def perplexity(out: Path, models: Mapping[str, Path], heldout: Path) -> Path:
 
 
 def routing(out: Path, model: Path, sources: Sequence[str] = SOURCES) -> Path:
-    """Four layers of sixteen experts, two of them chosen."""
-    rng = np.random.default_rng(11)
+    """Four layers of sixteen experts, two of them chosen, by a rule that leans on the token."""
+    rng, tokens, documents = np.random.default_rng(11), 6_000, 60
+    ids = rng.integers(0, 64, tokens)
+    leaning = rng.gumbel(size=(tokens, 4, 16)) + 1.5 * rng.normal(size=(64, 4, 16))[ids]
+    document = np.sort(np.arange(tokens) % documents)
 
-    def shares(total: float) -> np.ndarray:
-        return total * rng.dirichlet([4.0] * 16)
+    def routes(noise: float) -> Routes:
+        keys = leaning + noise * rng.normal(size=leaning.shape)
+        return Routes(
+            chosen_NLK=np.argsort(-keys, -1)[..., :2], ids_N=ids, next_N=np.roll(ids, -1),
+            predicted_N=(ids * 7) % 64, source_N=document % len(sources), document_N=document,
+            sources=list(sources), layers=[0, 1, 2, 3], experts=16,
+        )  # fmt: skip
 
-    found = Findings(
-        sources=list(sources), tokens=60_000, documents=300, experts=16, chosen=2,
-        load_LE=(load := np.stack([shares(1.0) for _ in range(4)])),
-        load_interval=(0.9 * load, 1.1 * load),
-        coactivation_LEE=rng.random((4, 16, 16)) / 4,
-        domain_GLE=(domain := np.stack([[shares(2.0) for _ in range(4)] for _ in sources])),
-        domain_interval=(0.9 * domain, 1.1 * domain),
-        vocabulary=Vocabulary(
-            ids_X=np.arange(64), counts_X=np.arange(64) + 10,
-            favourite_LX=np.tile(np.arange(64) % 16, (4, 1)), share_LX=rng.random((4, 64)),
-        ),
-        vocabulary_chance_L=np.full(4, 0.21), least=10, level=0.95,
-    )  # fmt: skip
+    found = find(
+        routes(0.0), {"quarter": routes(2.0), "half": routes(1.0)}, Sampling(10, 20, 0.95, 0)
+    )
 
     def fill(making: Making) -> None:
-        words = summarise(model.name, found, {"quarter": np.full(4, 0.6)}, _word)
-        write_json(making.path / "routing.json", words)
-        write_scores(
-            making.path,
-            [Score(model.name, "routing/layer-0", "*", "evenness", 0.9, "model:router")],
-        )
+        write_json(making.path / "routing.json", summarise(model.name, found, _word))
+        write_scores(making.path, rows(model.name, found))
 
     return artifact(out, "scores", "routing.analyse", fill, {"checkpoint": model})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import pathlib
 
 import msgspec
 
@@ -39,25 +39,55 @@ class Word(msgspec.Struct, frozen=True):
     count: int
 
 
-class Vocabulary(msgspec.Struct, frozen=True):
-    """The mean share of a token's visits that go to its favourite expert."""
+class Specialised(msgspec.Struct, frozen=True):
+    """The mean share of a token's visits that go to its favourite expert, with its interval."""
 
     share: float
+    low: float
+    high: float
     chance: float
     ids: int
-    words: list[list[Word]]
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """Of the tokens of ``expert``, the share that visits ``other`` in the next layer."""
+
+    expert: int
+    other: int
+    share: float
+    chance: float
+
+
+class Path(msgspec.Struct, frozen=True):
+    """What a token's expert tells of its expert in layer ``to``, in bits, and the main flows."""
+
+    to: int
+    bits: float
+    bits_chance: float
+    flows: list[Flow]
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """How much of the final choice an earlier checkpoint made: all experts, and the first."""
+
+    all: Share
+    top1: Share
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """What was measured of one layer; lists are by expert."""
+    """What was measured of one layer; lists are by expert; ``coactivation`` is of ``shown``."""
 
     layer: int
     load: list[Share]
     evenness: float
     domains: dict[str, list[Share]]
     top_pairs: list[Pair]
-    vocabulary: Vocabulary
-    saturation: dict[str, float]
+    shown: list[int]
+    coactivation: list[list[float]]
+    vocabulary: dict[str, Specialised]
+    words: list[list[Word]]
+    path: Path | None
+    saturation: dict[str, Settled]
 
 
 class Routing(msgspec.Struct, frozen=True):
@@ -69,12 +99,13 @@ class Routing(msgspec.Struct, frozen=True):
     tokens: int
     documents: int
     sources: list[str]
+    level: float
     least_count: int
     chance: dict[str, float]
     layers: list[Layer]
 
 
-def routing_section(routing: Path) -> Section:
+def routing_section(routing: pathlib.Path) -> Section:
     """Load, specialisation by source and by token of every layer, against chance."""
     check(routing, "scores")
     found: Routing = read_json(routing / "routing.json", Routing)
@@ -84,8 +115,12 @@ def routing_section(routing: Path) -> Section:
         f"sends every token to {found.chosen} of them. Measured on {whole(found.tokens)} tokens of "
         f"{whole(found.documents)} held-out documents."
     )
-    blocks = (_load(found, where), _layers(found, where), _sources(found, where),
-              _words(found, where))  # fmt: skip
+    blocks: tuple[Figure | Table, ...] = (
+        _load(found, where), _layers(found, where), _sources(found, where), _pairs(found, where),
+        _vocabulary(found, where), _paths(found, where), _words(found, where),
+    )  # fmt: skip
+    if found.layers[0].saturation:
+        blocks = (*blocks[:2], _settled(found, where), *blocks[2:])
     least = min(layer.evenness for layer in found.layers)
     fact = Fact(percent(least), "evenness of expert use in the least even layer", where)
     return Section("routing", "Expert use", lead, blocks, (fact,))
@@ -129,26 +164,104 @@ def _sources(found: Routing, where: Origin) -> Figure:
 
 
 def _layers(found: Routing, where: Origin) -> Table:
-    settled = list(dict.fromkeys(name for layer in found.layers for name in layer.saturation))
     rows: list[Row] = []
     for layer in found.layers:
         most, least = max(layer.load, key=_share), min(layer.load, key=_share)
         pair = layer.top_pairs[0] if layer.top_pairs else None
         rows.append(
             [str(layer.layer), decimal(layer.evenness), _cell(most), _cell(least),
-             "–" if pair is None else percent(pair.share),
-             percent(layer.vocabulary.share), percent(layer.vocabulary.chance),
-             *(percent(layer.saturation[n]) if n in layer.saturation else "–" for n in settled)]
+             "–" if pair is None else f"{pair.expert} → {pair.other}",
+             "–" if pair is None else percent(pair.share)]
         )  # fmt: skip
-    heads = ["Layer", "Evenness", "Most used", "Least used", "Closest pair", "Token to favourite",
-             "by chance", *(f"settled at {name}" for name in settled)]  # fmt: skip
+    heads = ["Layer", "Evenness", "Most used", "Least used", "Closest pair", "together"]
     caption = (
         "Each layer: evenness of use (1 is uniform), shares of the most and the least used expert "
-        "with 95 % intervals over documents, how often the closest pair of experts is chosen "
-        f"together ({percent(found.chance['coactivation'])} by chance), and the mean share of a "
-        "token's visits that go to its favourite expert (tokens seen at least "
-        f"{found.least_count} times)."
+        f"with {percent(found.level, 0)} intervals over documents, and the pair of experts chosen "
+        f"together most often ({percent(found.chance['coactivation'])} by chance)."
     )
+    return table(caption, heads, rows, [where])
+
+
+def _settled(found: Routing, where: Origin) -> Table:
+    names = list(found.layers[0].saturation)
+    rows: list[Row] = [
+        [str(layer.layer), *(_cell(layer.saturation[n].all) for n in names),
+         *(_cell(layer.saturation[n].top1) for n in names)]
+        for layer in found.layers
+    ]  # fmt: skip
+    chance, first = found.chance["saturation"], found.chance["saturation_top1"]
+    caption = (
+        "Saturation: how many of a token's final experts an earlier checkpoint chose already "
+        f"({percent(chance)} by chance), and how often its first expert was the same "
+        f"({percent(first)} by chance)."
+    )
+    heads = ["Layer", *(f"all, {n}" for n in names), *(f"first, {n}" for n in names)]
+    return table(caption, heads, rows, [where])
+
+
+def _pairs(found: Routing, where: Origin) -> Figure:
+    chance = found.chance["coactivation"]
+    picked = dict.fromkeys((0, len(found.layers) - 1))
+    panels = tuple(
+        heat_half(
+            f"layer {found.layers[place].layer}",
+            [
+                Heat(str(expert), other, share, share if expert == other else chance)
+                for expert, row in zip(found.layers[place].shown,
+                                       found.layers[place].coactivation, strict=True)
+                for other, share in zip(found.layers[place].shown, row, strict=True)
+            ],
+            "also chosen", "expert",
+        )
+        for place in picked
+    )  # fmt: skip
+    caption = (
+        "Co-activation in the first and the last layer: of the tokens that chose an expert (row), the share that chose another "
+        f"(column) too, against {percent(chance)} by chance (blank). Every pair counts; where "
+        "there are more than 16 experts, those of the closest pairs are shown."
+    )
+    return Figure(caption, panels, caption, (where,))
+
+
+SERIES = {"": "read", "_next": "that follows", "_predicted": "predicted"}
+
+
+def _vocabulary(found: Routing, where: Origin) -> Table:
+    rows: list[Row] = []
+    for layer in found.layers:
+        row: Row = [str(layer.layer)]
+        for ending in SERIES:
+            held = layer.vocabulary[ending]
+            row += [_cell(Share(held.share, held.low, held.high)), percent(held.chance)]
+        rows.append(row)
+    heads = ["Layer"]
+    for name in SERIES.values():
+        heads += [f"Token {name}", "by chance"]
+    caption = (
+        "Vocabulary specialisation: the mean share of a token's visits that go to its favourite "
+        f"expert, over tokens seen at least {found.least_count} times, by the token read, the one "
+        "that follows, and the one the model predicts. By chance: the same choices dealt to other "
+        "tokens."
+    )
+    return table(caption, heads, rows, [where])
+
+
+def _paths(found: Routing, where: Origin) -> Table:
+    rows: list[Row] = []
+    for layer in found.layers:
+        if layer.path is not None:
+            flow = layer.path.flows[0]
+            rows.append(
+                [f"{layer.layer} → {layer.path.to}", decimal(layer.path.bits),
+                 decimal(layer.path.bits_chance), f"{flow.expert} → {flow.other}",
+                 percent(flow.share), percent(flow.chance)]
+            )  # fmt: skip
+    caption = (
+        "Paths: what a token's first expert tells of its first expert in the next layer (mutual "
+        "information in bits, and what shuffled choices give), and the flow that stands out most: "
+        "the share of an expert's tokens that go on to another, beside that expert's share of all."
+    )
+    heads = ["Layers", "Bits", "by chance", "Main flow", "Share", "of all"]
     return table(caption, heads, rows, [where])
 
 
@@ -157,7 +270,7 @@ def _words(found: Routing, where: Origin) -> Table:
     rows: list[Row] = [
         [str(expert), Cell("  ".join(visible(w.text) for w in words) or "–", code=True),
          percent(words[0].share, 0) if words else "–"]
-        for expert, words in enumerate(last.vocabulary.words)
+        for expert, words in enumerate(last.words)
     ]  # fmt: skip
     caption = (
         f"Tokens that keep most to each expert of layer {last.layer} (␣ is a space, ⏎ a new line), "
