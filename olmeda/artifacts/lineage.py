@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 import olmeda
+from olmeda.artifacts.crew import Alone, Crew
 from olmeda.base.config import Config
 from olmeda.base.errors import FULL, ArtifactError, InputError, ResourceError
 from olmeda.base.files import (
@@ -37,6 +38,7 @@ from olmeda.base.lock import sole_maker
 
 RECORD = "lineage.json"
 JOURNAL = "journal"
+_ALONE = Alone()
 
 
 class FileRecord(msgspec.Struct, frozen=True):
@@ -201,11 +203,27 @@ def is_finished(out: Path, plan: Plan) -> bool:
 
 
 class Making:
-    """An artifact in the making: write content below ``path``, count into ``counts``."""
+    """An artifact in the making: write content below ``path``, count into ``counts``.
 
-    def __init__(self, path: Path, resumed: bool) -> None:
-        self.path, self.resumed = path, resumed
+    ``out`` is where it will lie, ``plan`` what it is made from, ``crew`` who makes it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        resumed: bool,
+        out: Path | None = None,
+        plan: Plan | None = None,
+        crew: Crew = _ALONE,
+    ) -> None:
+        self.path, self.resumed, self.out = path, resumed, out or path
+        self.plan, self.crew = plan, crew
         self.counts: dict[str, int | float] = {}
+
+    @classmethod
+    def helping(cls, out: Path, plan: Plan, crew: Crew) -> Making:
+        """What another process than the first fills; only the first knows what it goes on from."""
+        return cls(_siblings(out)[0], False, out, plan, crew)
 
     @property
     def journal(self) -> Path:
@@ -237,7 +255,9 @@ def _siblings(out: Path) -> tuple[Path, Path]:
 
 
 @contextlib.contextmanager
-def record(out: Path, plan: Plan, *, resumable: bool, replace: bool) -> Iterator[Making]:
+def record(
+    out: Path, plan: Plan, *, resumable: bool, replace: bool, crew: Crew = _ALONE
+) -> Iterator[Making]:
     """Make the artifact ``out``: give a folder to fill, then record it and rename it into place.
 
     Until the end everything lies in ``.<name>.making``; with ``resumable`` what an interrupted
@@ -252,7 +272,7 @@ def record(out: Path, plan: Plan, *, resumable: bool, replace: bool) -> Iterator
         _recover(out, making, old)
         _may_write(out, plan, replace)
         try:
-            work = _begun(making, plan, resumable)
+            work = Making(making, _begun(making, plan, resumable), out, plan, crew)
             started, clock, cpu = time.time(), time.monotonic(), time.process_time()
             _reset_peak_memory()
             yield work
@@ -280,8 +300,8 @@ def record(out: Path, plan: Plan, *, resumable: bool, replace: bool) -> Iterator
         remove_tree(old)
 
 
-def _begun(making: Path, plan: Plan, resumable: bool) -> Making:
-    """The folder to fill: what an interrupted run of this plan left there, or an empty one."""
+def _begun(making: Path, plan: Plan, resumable: bool) -> bool:
+    """Prepare the folder to fill; whether it holds what an interrupted run of this plan left."""
     resumed = resumable and _key_of(making) == plan.key
     if resumed:
         for stale in sorted(making.rglob(f".*{PART}")):  # a killed write's temporary file
@@ -290,7 +310,7 @@ def _begun(making: Path, plan: Plan, resumable: bool) -> Making:
         remove_tree(making)
     making.mkdir(exist_ok=True)
     write_json(making / JOURNAL / "plan.json", {"key": plan.key, "config": plan.config})
-    return Making(making, resumed)
+    return resumed
 
 
 def _lineage(out: Path, plan: Plan, work: Making, clocks: dict[str, Any]) -> Lineage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from olmeda.train.gradients import clip as clip_gradients
+from olmeda.train.gradients import summed
 from olmeda.train.world import ALONE, World
 
 
@@ -58,12 +61,13 @@ def accumulate(
     """
     (units,) = world.total(sum(micro.units for micro in batch))
     sums: dict[str, float] = {}
-    for micro in batch:
+    for number, micro in enumerate(batch, 1):
         losses = loss_fn(model, micro)
         objective = losses.total / units
         if losses.penalty is not None:
             objective = objective + losses.penalty * (micro.units / units)
-        objective.backward()  # type: ignore[no-untyped-call]
+        with summed(model, world) if number == len(batch) else contextlib.nullcontext():
+            objective.backward()  # type: ignore[no-untyped-call]
         for name, value in {"loss": losses.total, **losses.measures}.items():
             sums[name] = sums.get(name, 0.0) + float(value.detach())
     totals = world.total(*sums.values())
@@ -88,8 +92,7 @@ def train_step(
     measures: dict[str, Any] = dict(accumulate(model, batch, loss_fn, world))
     for inspector in inspect:
         measures |= inspector(model)
-    norm = float(nn.utils.clip_grad_norm_(model.parameters(), clip or math.inf))
-    measures["grad_norm"] = norm
+    measures["grad_norm"] = clip_gradients(model, clip, world)
     if is_finite(measures):
         for optimizer in optimizers:
             optimizer.step()

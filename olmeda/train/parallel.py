@@ -1,0 +1,90 @@
+"""How a model lies over the processes of a world: whole in each, or sharded (FSDP2)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, cast
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor
+
+from olmeda.base.config import Config
+from olmeda.model.transformer import Transformer
+from olmeda.train.world import World
+
+
+class ParallelConfig(Config, frozen=True):
+    """What several processes do with one model; alone, nothing of this holds."""
+
+    kind: Literal["ddp", "fsdp"] = "ddp"
+    """``ddp``: every process holds the whole model; ``fsdp``: a share of every tensor, of its
+    gradient and of what the optimiser knows of it."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """How long a process waits for another one before it ends and says so."""
+
+    def place(self, model: Transformer, world: World) -> None:
+        """Bring ``model`` to the device of the world and lay it over the processes, in place."""
+        model.to(world.device)
+        if world.size > 1 and self.kind == "fsdp":
+            shard(model, world)
+
+
+def shard(model: Transformer, world: World) -> None:
+    """Shard every block, and what is left, over the processes; gradients are summed, not averaged.
+
+    Parameters become DTensors; they are whole only while their block computes.
+    """
+    mesh = init_device_mesh(torch.device(world.device).type, (world.size,))
+    for block in model.blocks:
+        fully_shard(block, mesh=mesh)
+    fully_shard(model, mesh=mesh)
+    for part in _sharded_parts(model):
+        part.set_gradient_divide_factor(1.0)  # the step divides by the units of the whole world
+        part.set_force_sum_reduction_for_comms(True)  # gloo knows no other
+
+
+def is_sharded(model: nn.Module) -> bool:
+    """Whether ``shard`` was called on the model."""
+    return isinstance(model, FSDPModule)
+
+
+def settle(model: nn.Module) -> None:
+    """Give back the whole parameters that a forward pass without a backward one left behind."""
+    for part in _sharded_parts(model):
+        part.reshard()
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor gathered from its shards, the same on every process; itself where it is whole."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def local(tensor: Tensor) -> Tensor:
+    """This process's share of a tensor."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def gathered(model: Transformer) -> Transformer:
+    """A whole copy of a sharded model on the CPU, filled tensor by tensor; itself if not sharded.
+
+    Every process calls it; only the first one's copy holds the weights.
+    """
+    if not is_sharded(model):
+        return model
+    settle(model)
+    first = torch.distributed.get_rank() == 0
+    with torch.device("cpu" if first else "meta"):
+        copy = type(model).__mro__[1](model.config)  # fully_shard made a class of its own
+    targets = copy.state_dict()
+    for name, tensor in model.state_dict().items():
+        value = whole(tensor)
+        if first:
+            targets[name].copy_(value)
+    return cast(Transformer, copy)
+
+
+def _sharded_parts(model: nn.Module) -> list[FSDPModule]:
+    return [module for module in model.modules() if isinstance(module, FSDPModule)]
