@@ -24,6 +24,7 @@ from olmeda.train.monitors import NOTHING, Monitors
 from olmeda.train.probes import held_out, held_out_probe
 from olmeda.train.rows import language_loss
 from olmeda.train.settings import PretrainLoop
+from olmeda.train.world import ALONE, World
 
 
 class ProbeConfig(Config, frozen=True):
@@ -59,9 +60,7 @@ def run(config: RunConfig, making: Making) -> None:
     require_fit(tokens, config.model, loop.sequence)
     prepare(config.threads, config.seed)
     model = Transformer.initialised(config.model, config.seed)
-    loader = TokenLoader(tokens, loop.sequence, loop.batch_tokens // loop.sequence, config.seed)
-    stages = stages_of(loader, loop.batch_tokens, loop.batch_schedule, loop.sequence_schedule)
-    batches = InstanceBatches(loader, stages, loop.micro_tokens)
+    batches = batches_of(config, tokens)
     monitors = NOTHING
     if config.heldout is not None:
         measured = TokenSet.open(config.heldout)
@@ -73,6 +72,18 @@ def run(config: RunConfig, making: Making) -> None:
     end = fit(model, batches, language_loss(config.model.experts), loop, making, monitors)
     hf.save(model, making.path, tokens.tokenizer)
     finish(making, end, config.model)
+
+
+def batches_of(config: RunConfig, tokens: TokenSet, world: World = ALONE) -> InstanceBatches:
+    """The batches of a run: its data, order and sizes, without model or optimiser.
+
+    Raises ConfigError where the settings cannot be kept.
+    """
+    loop = config.loop
+    loader = TokenLoader(tokens, loop.sequence, loop.batch_tokens // loop.sequence, config.seed)
+    changes = loop.batch_schedule, loop.sequence_schedule
+    stages = stages_of(loader, loop.batch_tokens, *changes, world)
+    return InstanceBatches(loader, stages, loop.micro_tokens, world)
 
 
 def require_fit(tokens: TokenSet, model: ModelConfig, sequence: int) -> None:
