@@ -31,6 +31,12 @@ class Llama3(Config, frozen=True):
     original: int = Field(ge=1)
     """The context that the model was first trained with."""
 
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low} must be less than high {self.high}")
+        return self
+
 
 class Yarn(Config, frozen=True):
     """YaRN (Peng et al. 2023, arXiv:2309.00071): stretched by frequency, attention sharpened."""
@@ -43,6 +49,12 @@ class Yarn(Config, frozen=True):
     slow: float = Field(1.0, gt=0)
     attention: float = Field(0.0, ge=0)
     """What cosines and sines are multiplied by; 0 means ``0.1 ln(factor) + 1``."""
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.slow >= self.fast:
+            raise ValueError(f"slow {self.slow} must be less than fast {self.fast}")
+        return self
 
 
 RopeScaling = Annotated[Linearly | Llama3 | Yarn, Field(discriminator="kind")]
@@ -73,17 +85,19 @@ class ModelConfig(Config, frozen=True):
     experts: ExpertsConfig | None = None
     """Absent: a dense model."""
     norm: Literal["rms", "layer", "plain_layer"] = "rms"
-    """``plain_layer``: LayerNorm without weight and bias, as in OLMo 1."""
+    """Of the residual stream. ``layer``: LayerNorm with weight and bias; ``plain_layer``: without,
+    as in OLMo 1."""
     norm_place: Literal["before", "after"] = "after"
     """``before``: x + f(norm(x)); ``after``: x + norm(f(x)), as in OLMo 2."""
     norm_eps: float = Field(1e-6, gt=0)
     qk_norm: Literal["none", "whole", "head"] = "whole"
     """RMS-normalise queries and keys over their full width before the split, or head by head."""
-    clip_qkv: float | None = None
-    """Clamp queries, keys and values to this absolute value (OLMoE checkpoints may ask for it)."""
+    clip_qkv: float | None = Field(None, gt=0)
+    """Clamp queries, keys and values to this absolute value (OLMo 1's later models: 8)."""
     rope_theta: float = Field(500_000.0, gt=0)
     rope_scaling: RopeScaling | None = None
-    """How rotary frequencies are stretched for contexts longer than the trained one."""
+    """How rotary frequencies are stretched for contexts longer than the trained one; with a window,
+    only in layers that see all, as in OLMo 3."""
     no_rope_every: int = Field(0, ge=0)
     """Every so-many-th layer has no rotary positions (SmolLM3: 4); 0 means none."""
     window: int = Field(0, ge=0)
@@ -102,14 +116,14 @@ class ModelConfig(Config, frozen=True):
     z_weight: float = Field(0.0, ge=0)
     """Weight in training of the mean squared logsumexp of the logits (OLMo 2: 1e-5)."""
     init: Literal["normal", "mitchell", "llama", "llama_depth", "fan_in"] = "normal"
-    """How weights are drawn at first; see ``initialise``."""
+    """How weights are drawn at first; see ``olmeda.model.init.deviation``."""
     init_std: float = Field(0.02, gt=0)
-    """Standard deviation of the truncated normal that weights are drawn from."""
+    """Standard deviation of ``normal`` and the two ``llama`` schemes."""
     init_cutoff: float = Field(3.0, gt=0)
-    """Where it is truncated, in standard deviations."""
+    """Where normals are truncated, in standard deviations."""
     zero_out: bool = False
-    """Begin with zeros in the matrices that write to the residual stream (every block is the
-    identity at first)."""
+    """Begin with every block the identity: zeros in the matrices that write to the residual stream
+    (``norm_place: before``) or in the weights of the norms that do (``after``)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -132,6 +146,14 @@ class ModelConfig(Config, frozen=True):
             )
         if self.heads % self.key_heads:
             raise ValueError(f"heads {self.heads} is no multiple of kv_heads {self.kv_heads}")
+        return self
+
+    @model_validator(mode="after")
+    def _options_agree(self) -> Self:
+        if self.zero_out and self.norm_place == "after" and self.norm == "plain_layer":
+            raise ValueError("zero_out needs norms with weights where norm_place is after")
+        if self.rope_scaling is not None and self.no_rope_every == 1:
+            raise ValueError("rope_scaling: no layer has rotary positions (no_rope_every is 1)")
         return self
 
     @property
