@@ -23,7 +23,7 @@ class Instances:
     labels_BT: np.ndarray
     lengths: tuple[int, ...] | None = None
     """Stretches that see only themselves, row after row (they fill all ``B T`` tokens); None: a
-    token sees its whole row before it."""
+    token sees its whole row before it. A stretch has the labels of one document."""
 
 
 SPANS = {
@@ -35,8 +35,9 @@ SPANS = {
     "from": pl.Int64,
     "upto": pl.Int64,
 }
-"""One row for each stretch of a document in an instance: the instance's place in the order, the
-tokens ``begin .. end`` of it, and the tokens ``from .. upto`` of the document that they are."""
+"""One row for each stretch of a document in an instance: the instance's place in the order, and
+that its labels ``begin .. end`` are the tokens ``from .. upto`` of the document. Labels, since they
+are what is learned from: an epoch has every token once among them."""
 
 
 class Loader(Protocol):
@@ -59,3 +60,9 @@ class Loader(Protocol):
 
     def spans(self, first: int, count: int) -> pl.DataFrame:
         """Which documents those instances hold: columns ``SPANS``, in order."""
+
+    def places_of(self, document: int, before: int) -> np.ndarray:
+        """The places below ``before`` with labels of one document, ascending.
+
+        ``document``: its row in ``TokenSet.documents``.
+        """

@@ -1,78 +1,101 @@
 """Instances of tokens in an order that is a pure function of (seed, epoch).
 
-Documents are laid end to end and cut every T tokens. What place ``p`` of the order holds is
-computed from ``p`` alone, so going on after an interruption needs no state but the place.
+What place ``p`` of the order holds is computed from ``p`` alone, so going on after an interruption
+needs no state but the place, and who saw a document is computed, too.
 
 Shapes: ``B`` instances of a batch, ``T`` tokens to predict in each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
 from olmeda.artifacts.tokenset import TokenSet
-from olmeda.base.errors import ConfigError
 from olmeda.base.files import digest_value
+from olmeda.tokens.allotment import Allotment
+from olmeda.tokens.heldout import IGNORED
 from olmeda.tokens.instances import SPANS, Instances
-from olmeda.tokens.order import permuted, round_keys
-from olmeda.tokens.stream import TokenStream
+from olmeda.tokens.order import permuted, round_keys, unpermuted
+from olmeda.tokens.packing import Chunks, Packing
+from olmeda.tokens.repeats import RepeatRule
+from olmeda.tokens.stream import Stretches, TokenStream
+
+
+@dataclass(frozen=True)
+class Part:
+    """Instances that are shuffled among themselves; ``key`` sets their shuffle apart."""
+
+    name: str
+    packing: Packing
+    key: tuple[int, ...] = ()
 
 
 class TokenLoader:
-    """Instances of ``sequence`` tokens (and one to begin from), shuffled anew every epoch.
+    """Instances of ``sequence`` tokens in the order that ``seed`` draws, epoch after epoch.
 
-    Each instance comes once an epoch; a batch may span the end of one epoch and the next.
-    Raises ConfigError where the set holds less than one instance.
+    One part, unless ``parts`` says otherwise: documents end to end, each instance once an epoch. Of
+    several, ``allotment`` tells whose turn it is, and each has epochs of its own.
+    ``inside_documents``: tokens see only their own document. ``rule``: what it finds is masked.
     """
 
-    def __init__(self, tokenset: TokenSet, sequence: int, batch: int, seed: int) -> None:
-        self.tokenset, self.sequence, self.size, self.seed = tokenset, sequence, batch, seed
-        self.instances = (tokenset.tokens - 1) // sequence
-        if self.instances < 1:
-            raise ConfigError(
-                f"{tokenset.path}: {tokenset.tokens} tokens are less than one sequence of "
-                f"{sequence} and the next token; use a shorter sequence or more text"
-            )
-        self.stream = TokenStream(tokenset)
+    def __init__(
+        self,
+        tokenset: TokenSet,
+        sequence: int,
+        seed: int,
+        parts: Sequence[Part] = (),
+        allotment: Allotment | None = None,
+        *,
+        inside_documents: bool = False,
+        rule: RepeatRule | None = None,
+    ) -> None:
+        self.tokenset, self.sequence, self.seed = tokenset, sequence, seed
+        self.parts = tuple(parts) or (Part("", Chunks(TokenStream(tokenset), sequence)),)
+        assert allotment is not None or len(self.parts) == 1
+        self.allotment, self.inside_documents, self.rule = allotment, inside_documents, rule
+
+    @property
+    def instances(self) -> int:
+        """Instances of one epoch; of several parts, of all together."""
+        return sum(part.packing.instances for part in self.parts)
+
+    @property
+    def places(self) -> int | None:
+        """How many places the order has, None where it never ends."""
+        return None if self.allotment is None else self.allotment.places
 
     @property
     def order_digest(self) -> str:
-        """The identity of the whole order: tokens, cut, seed and the way of shuffling."""
-        return digest_value([self.tokenset.digest, self.sequence, self.seed, "feistel-6"])
-
-    def epoch_of(self, step: int) -> int:
-        """The epoch, from 0, that the first instance of batch ``step`` belongs to."""
-        return step * self.size // self.instances
-
-    def instances_of(self, step: int) -> np.ndarray:
-        """The numbers of the instances of batch ``step``, ``[B]``."""
-        return self.numbers(step * self.size, self.size)
-
-    def numbers(self, first: int, count: int) -> np.ndarray:
-        """The numbers of the instances at places ``first .. first + count - 1``."""
-        drawn = np.arange(first, first + count)
-        epochs, positions = np.divmod(drawn, self.instances)
-        numbers = np.empty_like(drawn)
-        for epoch in np.unique(epochs):
-            here = epochs == epoch
-            keys = round_keys(self.seed, int(epoch))
-            numbers[here] = permuted(positions[here], self.instances, keys)
-        return numbers
-
-    def batch(self, step: int) -> np.ndarray:
-        """Batch number ``step``: int64 ``[B, T + 1]``; inputs are all but the last column."""
-        return self.stream.rows(self.instances_of(step) * self.sequence, self.sequence + 1)
+        """The identity of the whole order: tokens, packing, mixture, seed, way of shuffling."""
+        told = [
+            [p.name, p.key, p.packing.identity, *map(int, _documents(p.packing.stream))]
+            for p in self.parts
+        ]
+        legs = None
+        if self.allotment is not None:
+            legs = [[g.first, g.blocks, g.quotas, g.before] for g in self.allotment.legs]
+        rule = None if self.rule is None else self.rule.settings()
+        settings = [self.sequence, self.seed, "feistel-6", told, legs, self.inside_documents, rule]
+        return digest_value([self.tokenset.digest, *settings])
 
     def read(self, first: int, count: int) -> Instances:
-        """The instances at places ``first .. first + count - 1``; every token is a target."""
-        rows = self.stream.rows(self.numbers(first, count) * self.sequence, self.sequence + 1)
-        return Instances(rows[:, :-1], rows[:, 1:])
+        """The instances at places ``first .. first + count - 1``."""
+        ids_BT = np.empty((count, self.sequence), np.int64)
+        labels_BT = np.empty_like(ids_BT)
+        for part, numbers, here in self._located(first, count):
+            ids_BT[here], labels_BT[here] = part.packing.rows(numbers)
+        if self.rule is not None:
+            labels_BT[self.rule.breaks(labels_BT)] = IGNORED
+        lengths = self._lengths(first, count) if self.inside_documents else None
+        return Instances(ids_BT, labels_BT, lengths)
 
     def spans(self, first: int, count: int) -> pl.DataFrame:
         """Which documents those instances hold: columns ``SPANS``, in order."""
-        starts = self.numbers(first, count) * self.sequence
-        found = self.stream.stretches(starts, self.sequence)
+        found = self._stretches(first, count)
         told = self.tokenset.documents.select("id", "source")[found.document_S]
         return told.with_columns(
             pl.Series("place", first + found.row_S),
@@ -81,3 +104,59 @@ class TokenLoader:
             pl.Series("from", found.from_S),
             pl.Series("upto", found.from_S + found.end_S - found.begin_S),
         ).select(pl.col(name).cast(kind) for name, kind in SPANS.items())
+
+    def places_of(self, document: int, before: int) -> np.ndarray:
+        """The places below ``before`` with labels of one document, ascending."""
+        found = [np.empty(0, np.int64)]
+        drawn = (before,) if self.allotment is None else self.allotment.drawn(before)
+        for index, part in enumerate(self.parts):
+            n, numbers = part.packing.instances, part.packing.holding(document)
+            for epoch in range(-(-drawn[index] // n) if len(numbers) else 0):
+                nth = epoch * n + unpermuted(numbers, n, round_keys(self.seed, epoch, *part.key))
+                if self.allotment is not None:
+                    nth = self.allotment.places_of(index, nth)
+                found.append(nth[(nth >= 0) & (nth < before)])
+        return np.unique(np.concatenate(found))
+
+    def _located(self, first: int, count: int) -> Iterator[tuple[Part, np.ndarray, np.ndarray]]:
+        """Each part that is drawn from, with its instances' numbers and rows of the batch."""
+        nth_B = np.arange(first, first + count)
+        part_B = np.zeros(count, np.int64)
+        if self.allotment is not None:
+            part_B, nth_B = self.allotment.draws(nth_B)
+        for index in np.unique(part_B).tolist():
+            part, here = self.parts[index], np.flatnonzero(part_B == index)
+            epochs, positions = np.divmod(nth_B[here], part.packing.instances)
+            numbers = np.empty_like(positions)
+            for epoch in np.unique(epochs).tolist():
+                keys = round_keys(self.seed, epoch, *part.key)
+                now = epochs == epoch
+                numbers[now] = permuted(positions[now], part.packing.instances, keys)
+            yield part, numbers, here
+
+    def _stretches(self, first: int, count: int) -> Stretches:
+        found = []
+        for part, numbers, here in self._located(first, count):
+            held = part.packing.stretches(numbers)
+            found.append(held._replace(row_S=here[held.row_S]))
+        if len(found) == 1:
+            return found[0]
+        whole = Stretches(*(np.concatenate(columns) for columns in zip(*found)))
+        order = np.argsort(whole.row_S, kind="stable")
+        return Stretches(*(column[order] for column in whole))
+
+    def _lengths(self, first: int, count: int) -> tuple[int, ...]:
+        """The stretches of all rows, what is left of a row being one of its own."""
+        found = self._stretches(first, count)
+        length_S = found.end_S - found.begin_S
+        last_S = np.append(found.row_S[1:] != found.row_S[:-1], True)
+        left_S = np.where(last_S, self.sequence - found.end_S, 0)
+        both = np.stack([length_S, left_S], 1).ravel()
+        return tuple(both[both > 0].tolist())
+
+
+def _documents(stream: TokenStream) -> Sequence[int]:
+    """What tells which documents a stream has: none for all, else how many and their sum."""
+    if stream.chosen is None:
+        return ()
+    return (len(stream.chosen), stream.tokens)

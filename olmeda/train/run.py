@@ -15,7 +15,7 @@ from olmeda.model import hf
 from olmeda.model.config import ModelConfig
 from olmeda.model.hf_config import special_ids, to_hf
 from olmeda.model.transformer import Transformer
-from olmeda.tokens.loader import TokenLoader
+from olmeda.tokens.data_config import DataConfig
 from olmeda.train.batches import InstanceBatches, stages_of
 from olmeda.train.duration import Duration
 from olmeda.train.fit import finish, fit
@@ -42,6 +42,7 @@ class RunConfig(Config, frozen=True):
     heldout: ArtifactPath | None = None
     """Tokens that are measured and never trained on."""
     model: ModelConfig
+    data: DataConfig = DataConfig()
     loop: PretrainLoop
     probe: ProbeConfig = ProbeConfig()
     threads: Annotated[int, Field(gt=0)] = 1
@@ -80,7 +81,7 @@ def batches_of(config: RunConfig, tokens: TokenSet, world: World = ALONE) -> Ins
     Raises ConfigError where the settings cannot be kept.
     """
     loop = config.loop
-    loader = TokenLoader(tokens, loop.sequence, loop.batch_tokens // loop.sequence, config.seed)
+    loader = config.data.build(tokens, loop.sequence, config.seed)
     changes = loop.batch_schedule, loop.sequence_schedule
     stages = stages_of(loader, loop.batch_tokens, *changes, world)
     return InstanceBatches(loader, stages, loop.micro_tokens, world)

@@ -72,8 +72,7 @@ def test_files_of_dolma_hold_the_ids_that_our_encoder_gives(theirs: Path, folder
     assert {n: found.document_ids(r, c).tolist() for n, r, c in rows} == wanted
     sizes = dict(found.documents.select("id", "bytes").iter_rows())
     assert sizes == {d.id: len(d.text.strip().encode()) for d in DOCUMENTS if d.text.strip()}
-    loader = TokenLoader(found, sequence=64, batch=2, seed=1)
-    assert loader.batch(0).shape == (2, 65)
+    assert TokenLoader(found, sequence=64, seed=1).read(0, 2).ids_BT.shape == (2, 64)
 
 
 def test_rows_of_dolma_name_file_and_line(theirs: Path, folder: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from olmeda.tokens.order import permuted, round_keys
+from olmeda.tokens.order import permuted, round_keys, unpermuted
 
 
 @settings(max_examples=100, deadline=None)
@@ -46,3 +46,12 @@ def test_order_is_uncorrelated_with_position(n: int) -> None:
 
 def test_order_is_the_same_on_every_machine() -> None:
     assert permuted(np.arange(8), 10, round_keys(17, 0)).tolist() == [6, 2, 7, 3, 8, 1, 4, 5]
+
+
+@settings(max_examples=100, deadline=None)
+@given(n=st.integers(1, 10**15), seed=st.integers(0), epoch=st.integers(0, 1000))
+def test_the_way_back_ends_where_the_way_forth_began(n: int, seed: int, epoch: int) -> None:
+    keys = round_keys(seed, epoch)
+    places = np.unique(np.linspace(0, n - 1, 50).astype(np.int64))
+    assert np.array_equal(unpermuted(permuted(places, n, keys), n, keys), places)
+    assert np.array_equal(permuted(unpermuted(places, n, keys), n, keys), places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,29 @@ def test_documents_lie_in_the_stream_where_it_says(opened: TokenSet) -> None:
         assert np.array_equal(held, opened.document_ids(row, count))
 
 
+def test_a_stream_of_some_documents_holds_them_end_to_end(opened: TokenSet) -> None:
+    chosen = np.array([0, 3, 4, 5, 9, len(opened.documents) - 1])
+    stream = TokenStream(opened, chosen)
+    whole = [
+        opened.document_ids(row, count)
+        for row, count in opened.documents[chosen].select("row", "count").iter_rows()
+    ]
+    assert stream.tokens == sum(map(len, whole))
+    assert np.array_equal(stream.rows(np.array([0]), stream.tokens)[0], np.concatenate(whole))
+    assert np.diff(stream.begins_D).tolist() == [len(ids) for ids in whole]
+    assert [stream.place_of(n) for n in (0, 1, 4, 9)] == [0, None, 2, 4]
+    found = stream.stretches(np.array([5, len(whole[0]) + 1]), len(whole[1]) + len(whole[2]))
+    assert found.document_S[found.row_S == 1].tolist() == [3, 4, 5]
+
+
+def test_a_table_with_a_gap_is_refused(opened: TokenSet) -> None:
+    holed = dataclasses.replace(opened, pieces=opened.pieces[np.r_[0:3, 4 : len(opened.pieces)]])
+    with pytest.raises(ArtifactError, match="do not fill the files"):
+        TokenStream(holed).begins_D  # noqa: B018 (read for its check)
+
+
 def test_spans_tell_whose_every_token_is(opened: TokenSet) -> None:
-    loader = TokenLoader(opened, 40, 1, seed=2)
+    loader = TokenLoader(opened, 40, seed=2)
     first, count = loader.instances - 30, 60
     rows, spans = loader.read(first, count), loader.spans(first, count)
     assert spans["place"].unique(maintain_order=True).to_list() == [*range(first, first + count)]
@@ -51,7 +73,7 @@ def test_spans_tell_whose_every_token_is(opened: TokenSet) -> None:
     for place, begin, end, name, _, since, upto in spans.iter_rows():
         assert upto - since == end - begin > 0
         told[place - first, begin:end] = whole[name][since:upto]
-    assert np.array_equal(told, rows.ids_BT)
+    assert np.array_equal(told, rows.labels_BT)
     assert np.array_equal(rows.ids_BT[:, 1:], rows.labels_BT[:, :-1])
 
 
