@@ -17,6 +17,8 @@ REGISTRIES = {
     "scorers": ("olmeda.evals.registries", "scorer"),
     "reward-scorers": ("olmeda.reward.registries", "reward_scorer"),
     "metrics": ("olmeda.billboard.registries", "metric"),
+    "probes": ("olmeda.model.probe", "probe"),
+    "trackers": ("olmeda.train.trackers.registry", "tracker"),
 }
 
 

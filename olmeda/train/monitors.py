@@ -41,6 +41,8 @@ class Monitors:
     """Called after the log, where something is logged; opened by the first process alone."""
     flops_per_token: float = 0.0
     """Operations of training on one token; 0: not known, and no utilisation is logged."""
+    peak_flops: float = 0.0
+    """Operations a second that the machines of all processes could do."""
 
 
 NOTHING = Monitors()

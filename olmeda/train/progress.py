@@ -10,8 +10,11 @@ from typing import Any
 
 import msgspec
 
+from olmeda.artifacts.training_log import LAUNCHES, PROGRESS, SPEED, Launch
 from olmeda.base.log import Meter
 from olmeda.train.loop import Moment
+
+__all__ = ["PROGRESS", "SPEED", "ProgressLog", "SpeedLog", "StepMeter", "note_launch"]
 
 
 class ProgressLog:
@@ -42,29 +45,43 @@ class ProgressLog:
 class SpeedLog:
     """``journal/speed.jsonl``: tokens a second between logged steps, hooks included."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, flops_per_token: float = 0.0, peak_flops: float = 0.0) -> None:
+        """``flops_per_token`` over ``peak_flops`` (of all processes) gives the utilisation."""
         self._out = open(file, "ab")
         self._clock, self._tokens = time.perf_counter(), 0
+        self._started = False
+        self._share = flops_per_token / peak_flops if peak_flops else 0.0
         self.tokens_per_second = 0.0
 
     def record(self, moment: Moment) -> Mapping[str, Any]:
-        """Append the speed since the call before; the first call only starts the clock."""
+        """Append and return the speed since the call before; the first only starts the clock.
+
+        ``mfu``: the share of the machine's matrix-product peak that the model's own operations
+        took up; what is computed again to save memory does not count.
+        """
         now, tokens = time.perf_counter(), moment.position.tokens
-        if self._tokens:
+        found: dict[str, float] = {}
+        if self._started and tokens > self._tokens:
             seconds = now - self._clock
             self.tokens_per_second = (tokens - self._tokens) / seconds
-            row = {
-                "step": moment.position.steps,
-                "seconds": round(seconds, 4),
-                "tokens_per_second": round(self.tokens_per_second, 1),
-            }
+            found = {"tokens_per_second": round(self.tokens_per_second, 1)}
+            if self._share:
+                found["mfu"] = round(self.tokens_per_second * self._share, 4)
+            row = {"step": moment.position.steps, "seconds": round(seconds, 4), **found}
             self._out.write(msgspec.json.encode(row) + b"\n")
-        self._clock, self._tokens = now, tokens
-        return {}
+            self._out.flush()
+        self._clock, self._tokens, self._started = now, tokens, True
+        return found
 
     def close(self) -> None:
         """Close the file."""
         self._out.close()
+
+
+def note_launch(journal: Path, launch: Launch) -> None:
+    """Append to ``journal/launches.jsonl`` that a process has begun, or gone on with, a run."""
+    with open(journal / LAUNCHES, "ab") as out:
+        out.write(msgspec.json.encode(launch) + b"\n")
 
 
 class StepMeter:
