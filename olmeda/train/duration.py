@@ -88,6 +88,10 @@ class Duration(BaseModel, frozen=True, extra="forbid"):
         low, high = after(below).of(self.unit), after(reached).of(self.unit)
         return max(below + ((self.amount - low) * 2 >= high - low), 1)
 
+    def measured_in(self, unit: Unit, after: Callable[[int], Position]) -> float:
+        """The amount in another unit, to the nearest step."""
+        return self.amount if unit == self.unit else after(self.in_steps(after)).of(unit)
+
     def due(self, before: Position | None, now: Position, last: bool) -> bool:
         """Whether a multiple of this duration was passed between ``before`` and ``now``.
 

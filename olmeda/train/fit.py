@@ -18,9 +18,11 @@ from olmeda.artifacts.lineage import Making
 from olmeda.base.log import say
 from olmeda.model.config import ModelConfig
 from olmeda.model.flops import active_parameters, parameters
+from olmeda.train.balance import balancing
 from olmeda.train.duration import Duration, Position
 from olmeda.train.interrupt import noting_sigterm, stop_when_asked
 from olmeda.train.loop import Batches, Diverged, Moment, train
+from olmeda.train.machine import OutOfMemory
 from olmeda.train.monitors import NOTHING, Monitors, Opening
 from olmeda.train.progress import ProgressLog, SpeedLog, StepMeter
 from olmeda.train.settings import LoopConfig
@@ -46,12 +48,13 @@ def fit(
     Diverged naming the step and the last saved state; ResourceError after SIGTERM.
     """
     until = loop.until.in_steps(batches.after)
-    warmup = loop.warmup.in_steps(batches.after)
     optimizers = loop.optim.build(model, loop.lr)
+    skip = loop.skip.build() if loop.skip else None
+    memory = {**monitors.memory, **(skip.memory if skip else {})}
     folder = making.path / FOLDER
     held = saved_state(folder) if making.resumed else None
     if held is not None:
-        restore(folder, held, model, optimizers, batches.order_digest, monitors.memory)
+        restore(folder, held, model, optimizers, batches.order_digest, memory)
         say(f"{making.path.name}: going on after step {held.steps} of {until}")
     with contextlib.ExitStack() as stack:
         log = ProgressLog(making.path / "progress.jsonl", held.progress_bytes if held else 0)
@@ -63,9 +66,10 @@ def fit(
         opening = Opening(label, making.journal, held.steps if held else 0)
         shown_in = monitors.trackers if world.is_first else ()
         trackers = [stack.enter_context(tracker(opening)) for tracker in shown_in]
-        save = _saver(folder, model, optimizers, batches.order_digest, log, monitors.memory)
+        save = _saver(folder, model, optimizers, batches.order_digest, log, memory)
         request = stack.enter_context(noting_sigterm())
         every = [
+            *balancing(model, world),
             *monitors.every,
             (loop.log_every, log.record),
             (loop.log_every, speed.record),
@@ -81,17 +85,17 @@ def fit(
                 batches,
                 loss_fn,
                 optimizers,
-                lr=loop.lr,
-                factor=loop.schedule.build(until, min(warmup, until)),
-                clip=loop.clip,
+                rate=loop.rates(until, batches.after),
+                clip=loop.clips(batches.after),
                 until=until,
                 every=every,
                 start=held.position if held else None,
                 world=world,
                 inspect=monitors.inspect,
+                skip=skip,
             )
-        except Diverged as problem:
-            raise Diverged(f"{problem}. {_last_saved(folder)}") from None
+        except (Diverged, OutOfMemory) as problem:
+            raise type(problem)(f"{problem}. {_last_saved(folder)}") from None
 
 
 def finish(making: Making, end: Position, model: ModelConfig) -> None:

@@ -15,8 +15,9 @@ from torch import nn
 
 from olmeda.base.errors import OlmedaError
 from olmeda.train.duration import Duration, Position
+from olmeda.train.machine import naming_shortage
 from olmeda.train.optim import set_rates
-from olmeda.train.schedule import Factor
+from olmeda.train.skip import Skip
 from olmeda.train.step import Inspector, LossFn, MicroBatch, is_finite, train_step
 from olmeda.train.world import ALONE, World
 
@@ -66,34 +67,37 @@ def train(
     loss_fn: LossFn,
     optimizers: Sequence[torch.optim.Optimizer],
     *,
-    lr: float,
-    factor: Factor,
-    clip: float,
+    rate: Callable[[int], float],
+    clip: Callable[[int], float],
     until: int,
     every: Every,
     start: Position | None = None,
     world: World = ALONE,
     inspect: Sequence[tuple[Duration, Inspector]] = (),
+    skip: Skip | None = None,
 ) -> Position:
     """Train until step ``until``, from ``start`` if a saved state gave one; return where it ended.
 
-    ``lr * factor(step)`` is the learning rate. Raises Diverged, with the model as it was before
-    the step, when the loss or the gradient is not finite.
+    ``rate(step)`` is the learning rate and ``clip(step)`` the largest norm of the gradient. Raises
+    Diverged, with the model as it was before the step, when the loss or the gradient is not finite
+    (unless ``skip`` leaves that step out), OutOfMemory where a step does not fit.
     """
     now = start or Position(0, 0, 0.0)
     if start is None:
         call_hooks(every, None, Moment(now, {}, last=until == 0))
     while now.steps < until:
-        rate = lr * factor(now.steps)
-        set_rates(optimizers, rate)
-        batch = batches.at(now.steps)
+        number = now.steps
+        set_rates(optimizers, rate(number))
+        batch = batches.at(number)
         before, now = now, _advance(now, batch, batches, world)
         due = [look for rhythm, look in inspect if rhythm.due(before, now, now.steps == until)]
-        measures = {
-            "lr": rate,
-            **train_step(model, batch, loss_fn, optimizers, clip, world=world, inspect=due),
-        }
-        if not is_finite(measures):
+        measures = {"lr": rate(number)}
+        with naming_shortage(now.steps):
+            measures |= train_step(
+                model, batch, loss_fn, optimizers, clip(number),
+                world=world, inspect=due, skip=skip,
+            )  # fmt: skip
+        if not is_finite(measures) and not measures.get("skipped"):
             raise Diverged(
                 f"step {now.steps}: the loss is {measures['loss']} and the norm of its "
                 f"gradient {measures['grad_norm']}; lower lr or clip, or lengthen warmup"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from olmeda.base.config import Config
-from olmeda.train.duration import Duration
+from olmeda.train.duration import Duration, Position
 from olmeda.train.optim import AdamW, Optim
 from olmeda.train.schedule import Cosine, Schedule
+from olmeda.train.skip import SkipConfig
 
 
 class Change(Config, frozen=True):
@@ -38,6 +40,11 @@ class LoopConfig(Config, frozen=True):
     optim: Optim = AdamW()
     clip: Annotated[float, Field(ge=0)] = 1.0
     """The largest norm of the gradient; 0 clips nothing."""
+    clip_warmup: Duration = Duration.steps(0)
+    """While training begins, norms may be ``clip_warmup_factor`` times as large."""
+    clip_warmup_factor: Annotated[float, Field(gt=0)] = 10.0
+    skip: SkipConfig | None = None
+    """Leave out steps whose loss or gradient is far above those before; ``{}`` for OLMo-core's."""
     log_every: Duration = Duration.steps(1, ends=True)
     save_every: Duration = Duration.steps(100)
     """How often the state is saved that an interrupted run goes on from."""
@@ -59,6 +66,16 @@ class LoopConfig(Config, frozen=True):
     def length_in(self, unit: str) -> float | None:
         """The length in one unit, where it was given in that unit."""
         return {"steps": self.steps, "tokens": self.tokens, "epochs": self.epochs}[unit]
+
+    def rates(self, until: int, after: Callable[[int], Position]) -> Callable[[int], float]:
+        """The learning rate of each step; ``after``: where training is after so many."""
+        factor = self.schedule.factor(until, self.warmup, after)
+        return lambda step: self.lr * factor(step)
+
+    def clips(self, after: Callable[[int], Position]) -> Callable[[int], float]:
+        """The largest norm of the gradient at each step."""
+        looser = self.clip_warmup.in_steps(after)
+        return lambda step: self.clip * (self.clip_warmup_factor if step < looser else 1.0)
 
     @property
     def until(self) -> Duration:

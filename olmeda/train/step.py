@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from olmeda.train.gradients import clip as clip_gradients
 from olmeda.train.gradients import summed
+from olmeda.train.skip import Skip
 from olmeda.train.world import ALONE, World
 
 
@@ -83,17 +84,22 @@ def train_step(
     *,
     world: World = ALONE,
     inspect: Sequence[Inspector] = (),
+    skip: Skip | None = None,
 ) -> dict[str, Any]:
     """Accumulate, clip the gradient's norm to ``clip``, update; return what was measured.
 
     ``inspect``: called with the model while it holds the step's gradients, before they are
-    clipped. A loss or gradient that is not finite updates nothing: the caller decides what then.
+    clipped. A loss or gradient that is not finite updates nothing: the caller decides what then;
+    neither does a step that ``skip`` leaves out (``skipped`` is 1 then).
     """
     measures: dict[str, Any] = dict(accumulate(model, batch, loss_fn, world))
     for inspector in inspect:
         measures |= inspector(model)
     measures["grad_norm"] = clip_gradients(model, clip, world)
-    if is_finite(measures):
+    skipped = skip is not None and skip(measures["loss"], measures["grad_norm"])
+    if skip is not None:
+        measures["skipped"] = float(skipped)
+    if is_finite(measures) and not skipped:
         for optimizer in optimizers:
             optimizer.step()
     for optimizer in optimizers:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from olmeda.train.duration import Duration, Position
 from olmeda.train.loop import Diverged, Moment, train
+from olmeda.train.skip import SkipConfig
 from olmeda.train.step import Losses
 
 
@@ -39,12 +40,14 @@ def loss(model: nn.Module, micro: Numbers) -> Losses:
     return Losses(model(micro.x_N[:, None]).square().sum())
 
 
-def run(every: Any, bad: int = -1, until: int = 6, start: Position | None = None) -> Position:
+def run(
+    every: Any, bad: int = -1, until: int = 6, start: Position | None = None, skip: Any = None
+) -> Position:
     model = nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     return train(
-        model, TwoANumber(bad), loss, [optimizer], lr=0.5, factor=lambda step: 1 / (step + 1),
-        clip=1.0, until=until, every=every, start=start,
+        model, TwoANumber(bad), loss, [optimizer], rate=lambda step: 0.5 / (step + 1),
+        clip=lambda step: 1.0, until=until, every=every, start=start, skip=skip,
     )  # fmt: skip
 
 
@@ -85,3 +88,12 @@ def test_a_resumed_loop_does_not_begin_again() -> None:
 def test_a_loss_that_is_no_number_ends_the_loop_and_names_the_step() -> None:
     with pytest.raises(Diverged, match="step 4: the loss is nan"):
         run([], bad=3)
+
+
+def test_a_step_that_is_left_out_is_told_and_training_goes_on() -> None:
+    seen: list[Mapping[str, Any]] = []
+    every = [(Duration.steps(1), lambda m: seen.append(m.measures) or {})]
+    assert run(every, bad=3, skip=SkipConfig(most_without_number=1).build()).steps == 6
+    assert [m["skipped"] for m in seen] == [0, 0, 0, 1, 0, 0]
+    with pytest.raises(Diverged, match="step 4"):
+        run(every, bad=3, skip=SkipConfig(most_without_number=0).build())
