@@ -42,6 +42,8 @@ class Places:
     far_mask_B1TS: Tensor | None = None
     near_mask_B1TS: Tensor | None = None
     segments: Segments | None = None
+    real_BT: Tensor | None = None
+    """Which tokens are no padding, for experts that choose; absent: all."""
 
 
 class Attention(nn.Module):

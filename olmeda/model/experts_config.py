@@ -17,8 +17,9 @@ class ExpertsConfig(Config, frozen=True):
     chosen: int = Field(ge=1)
     """Experts that each token visits (K); with ``choice: expert``, on average."""
     choice: Literal["token", "expert"] = "token"
-    """``token``: each token takes its K most probable experts; ``expert``: each expert takes the
-    ``N K / E`` tokens that are most probable for it (arXiv:2202.09368; not causal)."""
+    """``token``: each token takes its K most probable experts; ``expert``: each expert takes, of a
+    sequence of T tokens, the ``T K / E`` that are most probable for it (arXiv:2202.09368; not
+    causal, so such a model cannot generate and its loss looks ahead)."""
     renormalise: bool = False
     """Divide the K weights by their sum; OLMoE keeps the raw probabilities."""
     shared: int = Field(0, ge=0)
@@ -44,4 +45,6 @@ class ExpertsConfig(Config, frozen=True):
             raise ValueError(f"chosen {self.chosen} of {self.count} experts; choose at most all")
         if self.choice == "expert" and self.bias_rate:
             raise ValueError("bias_rate balances tokens' choices; experts that choose are even")
+        if self.choice == "expert" and self.renormalise:
+            raise ValueError("renormalise needs K experts a token; where experts choose, use false")
         return self

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from olmeda.base.errors import InputError
+from olmeda.base.errors import ConfigError, InputError
 from olmeda.model.attention import Attention, Places, Rotation
 from olmeda.model.cache import Cache
 from olmeda.model.config import ModelConfig
@@ -46,15 +46,15 @@ class Block(nn.Module):
         """Return the stream after this block, and the routing of its experts if it has any."""
         if self.norm_before:
             x_BTD = x_BTD + self.attention(self.attention_norm(x_BTD), places)
-            y_BTD, routed = self._mlp(self.mlp_norm(x_BTD))
+            y_BTD, routed = self._mlp(self.mlp_norm(x_BTD), places)
             return x_BTD + y_BTD, routed
         x_BTD = x_BTD + self.attention_norm(self.attention(x_BTD, places))
-        y_BTD, routed = self._mlp(x_BTD)
+        y_BTD, routed = self._mlp(x_BTD, places)
         return x_BTD + self.mlp_norm(y_BTD), routed
 
-    def _mlp(self, x_BTD: Tensor) -> tuple[Tensor, RouterOutput | None]:
+    def _mlp(self, x_BTD: Tensor, places: Places) -> tuple[Tensor, RouterOutput | None]:
         if isinstance(self.mlp, MoE):
-            y_BTD, routed = self.mlp(x_BTD)
+            y_BTD, routed = self.mlp(x_BTD, places.real_BT)
             return y_BTD, routed
         return self.mlp(x_BTD), None
 
@@ -104,15 +104,21 @@ class Transformer(nn.Module):
         return self.embed if self.head is None else self.head.weight
 
     def forward(
-        self, ids_BT: Tensor, cache: Cache | None = None, segments: Segments | None = None
+        self,
+        ids_BT: Tensor,
+        cache: Cache | None = None,
+        segments: Segments | None = None,
+        real_BT: Tensor | None = None,
     ) -> Hidden:
         """Read ``ids_BT`` (int64), after the tokens in ``cache`` if there is one.
 
         ``segments``: stretches of the rows that see only themselves; not together with a cache.
         Rows may be padded on the right with any id: attention is causal, so no real token sees
-        padding. Raises InputError past ``config.sequence`` tokens.
+        padding; only experts that choose tokens need ``real_BT``, which tokens are no padding.
+        Raises InputError past ``config.sequence`` tokens, ConfigError for a cache and such experts.
         """
         places = self._places(ids_BT, cache, segments)
+        places.real_BT = real_BT
         x_BTD = nn.functional.embedding(ids_BT, self.embed)
         routers = []
         for block in self.blocks:
@@ -125,7 +131,7 @@ class Transformer(nn.Module):
 
     def logits(self, h_BTD: Tensor) -> Tensor:
         """Scores of every next token, ``[..., V]``."""
-        scores = nn.functional.linear(h_BTD, self.head_weight)
+        scores = nn.functional.linear(h_BTD, self.embed) if self.head is None else self.head(h_BTD)
         cap = self.config.logit_softcap
         return cap * torch.tanh(scores / cap) if cap else scores
 
@@ -140,6 +146,12 @@ class Transformer(nn.Module):
         if cache is None:
             return Places(ids_BT, *self._turns(slice(new)), segments=segments)
         assert segments is None, "a cache holds one document a row"
+        experts = self.config.experts
+        if experts is not None and experts.choice == "expert":
+            raise ConfigError(
+                "experts that choose tokens choose among whole sequences, so that nothing can be "
+                "continued token by token; train with experts.choice=token to generate"
+            )
         positions_BT = cache.positions(new)
         far, near = self._turns(positions_BT)
         far_mask, near_mask = None, None

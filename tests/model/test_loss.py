@@ -1,8 +1,6 @@
-"""The sliced losses against torch's cross-entropy, and the routers' losses against their laws."""
+"""The sliced losses against torch's cross-entropy."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 import torch
@@ -11,8 +9,7 @@ from torch.nn.functional import cross_entropy
 from model.conftest import BOTH, CONFIGS
 from olmeda.model.config import load_preset
 from olmeda.model.kernels import head_loss
-from olmeda.model.loss import IGNORED, lm_loss, load_balance, router_losses, token_logprobs
-from olmeda.model.moe import RouterOutput
+from olmeda.model.loss import IGNORED, lm_loss, token_logprobs
 from olmeda.model.transformer import Transformer
 
 
@@ -109,41 +106,6 @@ def test_batch_without_any_label_costs_nothing() -> None:
     found.nll_sum.backward()
     assert found.nll_sum.item() == 0
     assert all(float(g.abs().max()) == 0 for g in gradients(model).values())
-
-
-@pytest.mark.parametrize(("experts", "chosen"), [(1, 1), (4, 1), (8, 2), (64, 8)])
-def test_balance_is_exactly_one_at_uniform_routing(experts: int, chosen: int) -> None:
-    tokens = torch.arange(experts * 4)
-    chosen_NK = (tokens[:, None] + torch.arange(chosen)) % experts
-    probs_NE = torch.full((len(tokens), experts), 1 / experts)
-    assert float(load_balance(probs_NE, chosen_NK)) == 1.0
-
-
-def test_balance_of_collapsed_routing_is_experts_over_chosen() -> None:
-    probs_NE = torch.zeros(10, 8)
-    probs_NE[:, :2] = 0.5
-    chosen_NK = torch.tensor([[0, 1]]).expand(10, 2)
-    assert float(load_balance(probs_NE, chosen_NK)) == pytest.approx(8 / 2)
-
-
-def test_layers_that_collapse_differently_do_not_cancel() -> None:
-    def collapsed(expert: int) -> RouterOutput:
-        logits_NE = torch.zeros(6, 2)
-        logits_NE[:, expert] = 20
-        chosen_NK = torch.full((6, 1), expert)
-        probs_NE = torch.softmax(logits_NE, -1)
-        return RouterOutput(logits_NE, probs_NE, chosen_NK, probs_NE.gather(1, chosen_NK))
-
-    balance, _ = router_losses([collapsed(0), collapsed(1)])
-    assert float(balance) == pytest.approx(2.0)  # pooled over layers it would be 1
-
-
-def test_router_z_of_zero_logits_is_squared_log_of_experts() -> None:
-    probs_NE = torch.full((5, 8), 1 / 8)
-    chosen_NK = torch.zeros(5, 2, dtype=torch.long)
-    uniform = RouterOutput(torch.zeros(5, 8), probs_NE, chosen_NK, probs_NE[:, :2])
-    _, z = router_losses([uniform])
-    assert float(z) == pytest.approx(math.log(8) ** 2)
 
 
 def test_dense_model_has_no_router_losses() -> None:

@@ -1,0 +1,1 @@
+"""The parts of a mixture of experts: routers, products, losses, balance, exchange of tokens."""
