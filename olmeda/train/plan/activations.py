@@ -1,0 +1,51 @@
+"""What a forward pass keeps for the backward pass, counted from the configuration.
+
+The counts are of this package's layers: gradients of norms, gates and rotations are written out,
+so each keeps its input only. A test holds them against the tensors that autograd really keeps.
+"""
+
+from __future__ import annotations
+
+from olmeda.model.config import ModelConfig
+
+
+def layer_numbers(config: ModelConfig, layer: int) -> float:
+    """Numbers kept for one token by one layer (from 0)."""
+    return _attention(config) + _mlp(config, layer)
+
+
+def kept_numbers(config: ModelConfig, *, recompute: bool = False) -> float:
+    """Numbers kept for one token by the whole model, without the head's slices.
+
+    ``recompute``: only each layer's input is kept, and the layer in work once over.
+    """
+    layers = [layer_numbers(config, layer) for layer in range(config.layers)]
+    ends = 2 * config.width + 1
+    if recompute:
+        return ends + config.layers * config.width + max(layers)
+    return ends + sum(layers)
+
+
+def _attention(config: ModelConfig) -> float:
+    query, key = config.heads * config.head_width, config.key_heads * config.head_width
+    inputs = config.width + query + 2 * key  # of the fused product, and what it gives
+    attended = 2 * query + config.heads  # rotated queries, what attention gives, its logsumexp
+    turned = key
+    outputs = config.width if config.norm_place == "after" else 0  # what the norm after reads
+    stream = config.width if config.norm_place == "before" else 0  # what the norm before reads
+    scales = 2 if config.qk_norm == "whole" else 0
+    if config.qk_norm == "head":
+        scales = config.heads + config.key_heads
+    return inputs + attended + turned + outputs + stream + scales + 1
+
+
+def _mlp(config: ModelConfig, layer: int) -> float:
+    hidden = 3 if config.activation == "swiglu" else 2  # gate, up and their product
+    around = 2 * config.width + 1  # the input, and what the norm reads
+    experts = config.experts_of(layer)
+    if experts is None:
+        return around + hidden * config.dense_width
+    visits = experts.chosen * (hidden * config.mlp_width + 2 * config.width)
+    shared = experts.shared * hidden * config.mlp_width
+    routing = 2 * experts.count + 8 * experts.chosen  # probabilities, logits; indices are 8 bytes
+    return around + visits + shared + routing
