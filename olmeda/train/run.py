@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -9,7 +11,7 @@ from pydantic import Field
 from olmeda.artifacts.lineage import Making
 from olmeda.artifacts.tokenset import TokenSet
 from olmeda.artifacts.verb import verb
-from olmeda.base.config import ArtifactPath, Config
+from olmeda.base.config import IMMATERIAL, ArtifactPath, Config
 from olmeda.base.errors import ConfigError
 from olmeda.model import hf
 from olmeda.model.config import ModelConfig
@@ -17,22 +19,15 @@ from olmeda.model.hf_config import special_ids, to_hf
 from olmeda.model.transformer import Transformer
 from olmeda.tokens.data_config import DataConfig
 from olmeda.train.batches import InstanceBatches, stages_of
-from olmeda.train.duration import Duration
+from olmeda.train.checkpoints import CheckpointsConfig
 from olmeda.train.fit import finish, fit
 from olmeda.train.machine import prepare
-from olmeda.train.monitors import NOTHING, Monitors
-from olmeda.train.probes import held_out, held_out_probe
+from olmeda.train.monitor_config import MonitorConfig, ProbeConfig
+from olmeda.train.parallel import ParallelConfig, gathered
 from olmeda.train.rows import language_loss
 from olmeda.train.settings import PretrainLoop
-from olmeda.train.world import ALONE, World
-
-
-class ProbeConfig(Config, frozen=True):
-    """How often held-out text is measured (always at the start and the end), and how much of it."""
-
-    every: Duration = Duration.steps(80)
-    tokens: Annotated[int, Field(gt=0)] = 8192
-    """Tokens of each source, in whole documents."""
+from olmeda.train.watching import watch
+from olmeda.train.world import ALONE, World, joined, world_of
 
 
 class RunConfig(Config, frozen=True):
@@ -45,34 +40,56 @@ class RunConfig(Config, frozen=True):
     data: DataConfig = DataConfig()
     loop: PretrainLoop
     probe: ProbeConfig = ProbeConfig()
+    monitor: MonitorConfig = MonitorConfig()
+    parallel: Annotated[ParallelConfig, IMMATERIAL] = ParallelConfig()
+    checkpoints: Annotated[CheckpointsConfig, IMMATERIAL] = CheckpointsConfig()
     threads: Annotated[int, Field(gt=0)] = 1
     seed: int = 0
     """Of the first weights and of the order of the data."""
 
 
-@verb("train.run", makes="checkpoint", resumable=True)
+def _processes(config: RunConfig) -> AbstractContextManager[World]:
+    return joined(config.parallel.timeout_seconds)
+
+
+@verb("train.run", makes="checkpoint", resumable=True, crew=_processes)
 def run(config: RunConfig, making: Making) -> None:
     """Pretrain a model on a token set.
 
     Raises ConfigError where model and tokens do not fit, Diverged where the loss is no number.
     """
-    loop = config.loop
+    loop, world = config.loop, world_of(making)
     tokens = TokenSet.open(config.tokens)
     require_fit(tokens, config.model, loop.sequence)
     prepare(config.threads, config.seed)
     model = Transformer.initialised(config.model, config.seed)
-    batches = batches_of(config, tokens)
-    monitors = NOTHING
+    config.parallel.place(model, world)
+    batches = batches_of(config, tokens, world)
+    measured = None
     if config.heldout is not None:
         measured = TokenSet.open(config.heldout)
         measured.require_tokenizer(tokens.index.tokenizer_digest, str(config.tokens))
-        micro_rows = max(loop.micro_tokens // loop.sequence, 1)
-        held = held_out(measured, loop.sequence, config.probe.tokens, micro_rows)
-        rhythm = config.probe.every.model_copy(update={"ends": True})
-        monitors = Monitors(every=[(rhythm, held_out_probe(model, held))])
-    end = fit(model, batches, language_loss(config.model.experts), loop, making, monitors)
-    hf.save(model, making.path, tokens.tokenizer)
-    finish(making, end, config.model)
+    monitors = watch(
+        model,
+        config.probe,
+        config.monitor,
+        heldout=measured,
+        tokenizer=tokens.tokenizer,
+        sequence=loop.sequence,
+        rows=max(loop.micro_tokens // loop.sequence, 1),
+        world=world,
+    )
+
+    def write(folder: Path) -> None:
+        copy = gathered(model)
+        if world.is_first:
+            hf.save(copy, folder, tokens.tokenizer)
+
+    loss_fn = language_loss(config.model.experts)
+    end = fit(model, batches, loss_fn, loop, making, monitors, world, config.checkpoints, write)
+    write(making.path)
+    if world.is_first:
+        finish(making, end, config.model)
 
 
 def batches_of(config: RunConfig, tokens: TokenSet, world: World = ALONE) -> InstanceBatches:
