@@ -1,4 +1,4 @@
-"""Muon: momentum whose every matrix is made orthogonal, in fp32 and for stacks of matrices too.
+"""Muon: momentum whose every matrix is made orthogonal, in fp32, for stacks of matrices too.
 
 ``torch.optim.Muon`` orthogonalises in bf16, which processors without bf16 units emulate some 48
 times slower, and refuses the stacked matrices of experts; the rule below is the same.
@@ -9,12 +9,14 @@ Shapes: ``S`` stacked matrices, ``R`` rows, ``C`` columns.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor, Replicate
 
+Scale = Literal["adamw", "original"]
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """The quintic of Keller Jordan's Muon (2024), steepest at zero; it lands near 1, not on it."""
 
@@ -31,16 +33,24 @@ def orthogonalise(matrices_SRC: Tensor, rounds: int = 5, eps: float = 1e-7) -> T
     return x.mT if tall else x
 
 
-def update_scale(rows: int, columns: int) -> float:
-    """Bring an orthogonal update to the size of AdamW's, so that one learning rate serves both.
+def update_scale(rows: int, columns: int, scale: Scale = "adamw") -> float:
+    """The factor on an orthogonal update.
 
-    0.2 * sqrt(max(rows, columns)): Liu et al. 2025, "Muon is scalable for LLM training".
+    ``adamw``: 0.2 * sqrt(max(rows, columns)), the size of AdamW's, so that one learning rate serves
+    both (Liu et al. 2025, "Muon is scalable for LLM training"). ``original``: Keller Jordan's
+    sqrt(max(1, rows / columns)), which torch takes unless told otherwise.
     """
+    if scale == "original":
+        return math.sqrt(max(1.0, rows / columns))
     return 0.2 * math.sqrt(max(rows, columns))
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon for parameters of two dimensions, or of three (then each slice is one matrix)."""
+    """Muon for parameters of two dimensions, or of three (then each slice is one matrix).
+
+    ``parts``: the rows of each matrix that lie on top of each other in a parameter; each becomes
+    orthogonal by itself. Sharded parameters are made whole for it, on every process alike.
+    """
 
     def __init__(
         self,
@@ -49,9 +59,14 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         weight_decay: float = 0.1,
         rounds: int = 5,
+        nesterov: bool = True,
+        scale: Scale = "adamw",
+        parts: Mapping[Tensor, Sequence[int]] | None = None,
     ) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "rounds": rounds}
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay,
+                    "rounds": rounds, "nesterov": nesterov, "scale": scale}  # fmt: skip
         super().__init__(params, defaults)
+        self._parts = dict(parts or {})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -59,30 +74,51 @@ class Muon(torch.optim.Optimizer):
         assert closure is None
         for group in self.param_groups:
             held = [p for p in group["params"] if p.grad is not None]
-            for same in _by_matrix_shape(held):
-                _update(same, [self._direction(p, group["momentum"]) for p in same], group)
+            updates = [self._direction(p, group["momentum"], group["nesterov"]) for p in held]
+            pieces = []
+            for param, update in zip(held, updates, strict=True):
+                rows = self._parts.get(param, update.shape[-2:-1])
+                pieces.extend(update.split(list(rows), -2))
+            for same in _by_matrix_shape(pieces):
+                _orthogonalise_in_place(same, group["rounds"], group["scale"])
+            for param, update in zip(held, updates, strict=True):
+                param.mul_(1 - group["lr"] * group["weight_decay"])
+                _add(param, update, -group["lr"])
 
-    def _direction(self, param: Tensor, momentum: float) -> Tensor:
-        """Nesterov's look-ahead over the running mean of gradients, as [S, R, C]."""
+    def _direction(self, param: Tensor, momentum: float, nesterov: bool) -> Tensor:
+        """The running mean of gradients (with Nesterov's look-ahead), a new [S, R, C], whole."""
         state, grad = self.state[param], param.grad
         assert grad is not None
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(param)
         running: Tensor = state["momentum"].lerp_(grad, 1 - momentum)
-        return grad.lerp(running, momentum).view(-1, *param.shape[-2:])
+        found = grad.lerp(running, momentum) if nesterov else running.clone()
+        if isinstance(found, DTensor):
+            found = found.full_tensor()
+        return found.view(-1, *param.shape[-2:])
 
 
-def _by_matrix_shape(params: list[Tensor]) -> list[list[Tensor]]:
+def _by_matrix_shape(matrices: list[Tensor]) -> list[list[Tensor]]:
     groups: dict[tuple[int, ...], list[Tensor]] = {}
-    for param in params:
-        groups.setdefault(tuple(param.shape[-2:]), []).append(param)
+    for matrix in matrices:
+        groups.setdefault(tuple(matrix.shape[-2:]), []).append(matrix)
     return list(groups.values())
 
 
-def _update(params: list[Tensor], directions: list[Tensor], group: dict[str, Any]) -> None:
-    counts = [d.shape[0] for d in directions]
-    orthogonal = orthogonalise(torch.cat(directions), group["rounds"])
-    step = group["lr"] * update_scale(*orthogonal.shape[-2:])
-    for param, update in zip(params, torch.split(orthogonal, counts), strict=True):
-        param.mul_(1 - group["lr"] * group["weight_decay"])
-        param.add_(update.view_as(param), alpha=-step)
+def _orthogonalise_in_place(matrices: list[Tensor], rounds: int, scale: Scale) -> None:
+    """Put the scaled orthogonal form of each stack of equal shape in its place."""
+    found = orthogonalise(torch.cat(matrices), rounds)
+    found = found * update_scale(*found.shape[-2:], scale=scale)
+    counts = [matrix.shape[0] for matrix in matrices]
+    for matrix, part in zip(matrices, torch.split(found, counts), strict=True):
+        matrix.copy_(part)
+
+
+def _add(param: Tensor, update_SRC: Tensor, alpha: float) -> None:
+    """Add ``alpha`` times a whole update, of a sharded parameter each process its shard."""
+    update = update_SRC.view(param.shape)
+    if isinstance(param, DTensor):
+        everywhere = [Replicate()] * param.device_mesh.ndim
+        update = DTensor.from_local(update, param.device_mesh, everywhere, run_check=False)
+        update = update.redistribute(param.device_mesh, param.placements)
+    param.add_(update, alpha=alpha)

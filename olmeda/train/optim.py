@@ -11,7 +11,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from olmeda.base.config import Config
-from olmeda.train.muon import Muon
+from olmeda.model.attention import Attention
+from olmeda.train.muon import Muon, Scale
 
 EMBEDDINGS = ("embed",)
 OUTPUTS = ("head", "score", "router")
@@ -46,10 +47,26 @@ def sort_parameters(model: nn.Module) -> Parameters:
     return found
 
 
+def stacked_rows(model: nn.Module) -> dict[Tensor, tuple[int, ...]]:
+    """The rows of the matrices that lie on top of each other in one parameter, where any do.
+
+    Queries, keys and values share one product, and so do gates and what they let through.
+    """
+    found: dict[Tensor, tuple[int, ...]] = {}
+    for module in model.modules():
+        if isinstance(module, Attention):
+            found[module.qkv.weight] = tuple(module.widths)
+    for name, param in model.named_parameters():
+        if name.endswith(("gate_up", "gate_up.weight")):
+            found[param] = (param.shape[-2] // 2, param.shape[-2] // 2)
+    return found
+
+
 class AdamW(Config, frozen=True):
     """AdamW with OLMo 2's values: decay on norms and biases, none on embeddings.
 
-    OLMoE decays embeddings too: ``decay_embeddings: true``.
+    OLMoE decays embeddings too (``decay_embeddings: true``), OLMo 1 neither (``decay_vectors:
+    false``, with ``eps: 1e-5``).
     """
 
     kind: Literal["adamw"] = "adamw"
@@ -85,22 +102,42 @@ class MuonWithAdamW(Config, frozen=True):
 
     kind: Literal["muon"] = "muon"
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    nesterov: bool = True
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
     rounds: Annotated[int, Field(ge=1)] = 5
+    """Newton-Schulz rounds."""
+    scale: Scale = "adamw"
+    """``adamw``: updates of AdamW's size, so ``lr`` serves both; ``original``: Keller Jordan's."""
+    split: bool = True
+    """Make queries, keys, values and gates orthogonal one by one, not as the stack they lie in."""
     rest: AdamW = AdamW()
+    rest_lr: Annotated[float, Field(gt=0)] = 1.0
+    """What AdamW's learning rate is of Muon's."""
 
     def build(self, model: nn.Module, lr: float) -> list[torch.optim.Optimizer]:
         """Muon over the matrices and AdamW over the rest."""
         found = sort_parameters(model)
-        muon = Muon(found.matrices, lr, self.momentum, self.weight_decay, self.rounds)
-        return [muon, self.rest.over(found, found.outputs, lr)]
+        muon = Muon(
+            found.matrices,
+            lr,
+            self.momentum,
+            self.weight_decay,
+            self.rounds,
+            self.nesterov,
+            self.scale,
+            stacked_rows(model) if self.split else None,
+        )
+        rest = self.rest.over(found, found.outputs, lr)
+        for group in rest.param_groups:
+            group["share"] = self.rest_lr
+        return [muon, rest]
 
 
 Optim = Annotated[AdamW | MuonWithAdamW, Field(discriminator="kind")]
 
 
 def set_rates(optimizers: Sequence[torch.optim.Optimizer], lr: float) -> None:
-    """Set the learning rate of every group."""
+    """Set the learning rate of every group, or the share of it that the group takes."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("share", 1.0)

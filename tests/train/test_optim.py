@@ -5,7 +5,13 @@ import torch
 from olmeda.model.config import ModelConfig
 from olmeda.model.transformer import Transformer
 from olmeda.train.muon import Muon
-from olmeda.train.optim import AdamW, MuonWithAdamW, set_rates, sort_parameters
+from olmeda.train.optim import (
+    AdamW,
+    MuonWithAdamW,
+    set_rates,
+    sort_parameters,
+    stacked_rows,
+)
 
 DENSE = ModelConfig(vocab_size=50, width=16, layers=2, heads=2, mlp_width=24, sequence=32)
 MOE = DENSE.model_copy(
@@ -45,6 +51,31 @@ def test_muon_takes_matrices_and_leaves_the_rest_to_adamw() -> None:
     held = [p for g in (*muon.param_groups, *adamw.param_groups) for p in g["params"]]
     assert sorted(map(id, held)) == sorted(map(id, model.parameters()))
     assert any(p.ndim == 3 for p in muon.param_groups[0]["params"])
+
+
+def test_queries_keys_values_and_gates_are_told_apart() -> None:
+    model = Transformer.initialised(MOE, 0)
+    found = stacked_rows(model)
+    block = model.blocks[0]
+    assert found[block.attention.qkv.weight] == (16, 16, 16)
+    assert found[block.mlp.gate_up] == (24, 24)
+    assert len(found) == 4
+    assert all(sum(rows) == param.shape[-2] for param, rows in found.items())
+
+
+def test_olmo_1_decays_matrices_alone() -> None:
+    model = Transformer.initialised(DENSE, 0)
+    found = sort_parameters(model)
+    (olmo,) = AdamW(decay_vectors=False, eps=1e-5).build(model, 1e-3)
+    decay = {id(p): g["weight_decay"] for g in olmo.param_groups for p in g["params"]}
+    assert all(decay[id(p)] == 0 for p in [*found.vectors, *found.embeddings])
+    assert all(decay[id(p)] == 0.1 for p in [*found.matrices, *found.outputs])
+
+
+def test_the_rest_beside_muon_may_have_a_rate_of_its_own() -> None:
+    optimizers = MuonWithAdamW(rest_lr=0.1).build(Transformer.initialised(DENSE, 0), 1.0)
+    set_rates(optimizers, 0.5)
+    assert [g["lr"] for o in optimizers for g in o.param_groups] == [0.5, 0.05, 0.05]
 
 
 def test_fused_adamw_equals_the_formula() -> None:
