@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,17 +151,17 @@ class Allotment:
     def places_of(self, part: int, nth_N: np.ndarray) -> np.ndarray:
         """The places that give draw number ``nth`` of one part; -1 for draws that never come."""
         places_N = np.full(len(nth_N), -1, np.int64)
-        for at, nth in enumerate(nth_N.tolist()):
-            leg = self.legs[bisect.bisect_right(self.legs, nth, key=lambda x: x.before[part]) - 1]
-            quota = leg.quotas[part]
-            if not quota or (
-                leg.blocks is not None and nth >= leg.before[part] + leg.blocks * quota
-            ):
-                continue
-            block, rank = divmod(nth - leg.before[part], quota)
+        befores = np.array([leg.before[part] for leg in self.legs])
+        leg_N = np.searchsorted(befores, nth_N, "right") - 1
+        quota_N = np.array([leg.quotas[part] for leg in self.legs])[leg_N]
+        block_N, rank_N = np.divmod(nth_N - befores[leg_N], np.maximum(quota_N, 1))
+        most = np.array([leg.blocks or np.iinfo(np.int64).max for leg in self.legs])
+        comes_N = (quota_N > 0) & (block_N < most[leg_N])
+        for number, block, here in _grouped(leg_N, block_N, np.flatnonzero(comes_N)):
+            leg = self.legs[number]
             begin = leg.first + block * leg.size
-            drawn = np.array([sum(leg.quotas[:part]) + rank])
-            places_N[at] = begin + unpermuted(drawn, leg.size, self._keys(begin))[0]
+            drawn = sum(leg.quotas[:part]) + rank_N[here]
+            places_N[here] = begin + unpermuted(drawn, leg.size, self._keys(begin))
         return places_N
 
     def drawn(self, place: int) -> tuple[int, ...]:
@@ -174,7 +174,7 @@ class Allotment:
     def _leg(self, place: float) -> Leg:
         return self.legs[bisect.bisect_right(self.legs, place, key=lambda x: x.first) - 1]
 
-    def _blocks(self, places_P: np.ndarray) -> Iterable[tuple[Leg, int, np.ndarray]]:
+    def _blocks(self, places_P: np.ndarray) -> Iterator[tuple[Leg, int, np.ndarray]]:
         """The legs and blocks that places lie in, each with which of the places."""
         if self.places is not None and len(places_P) and places_P.max() >= self.places:
             raise ConfigError(
@@ -185,8 +185,18 @@ class Allotment:
         leg_P = np.searchsorted(firsts, places_P, "right") - 1
         sizes = np.array([leg.size for leg in self.legs])
         block_P = (places_P - firsts[leg_P]) // sizes[leg_P]
-        for number, block in np.unique(np.stack([leg_P, block_P]), axis=1).T.tolist():
-            yield self.legs[number], block, np.flatnonzero((leg_P == number) & (block_P == block))
+        for number, block, here in _grouped(leg_P, block_P, np.arange(len(places_P))):
+            yield self.legs[number], block, here
 
     def _keys(self, begin: int) -> np.ndarray:
         return round_keys(self.seed, SALT, begin)
+
+
+def _grouped(
+    leg_P: np.ndarray, block_P: np.ndarray, among: np.ndarray
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Each leg and block that places ``among`` all lie in, with those places, ascending."""
+    order = among[np.lexsort((block_P[among], leg_P[among]))]
+    new = (np.diff(leg_P[order]) != 0) | (np.diff(block_P[order]) != 0)
+    for here in np.split(order, np.flatnonzero(new) + 1) if len(order) else ():
+        yield int(leg_P[here[0]]), int(block_P[here[0]]), here
