@@ -65,7 +65,15 @@ def _looped(
 ) -> Tensor:
     loads = visits.loads_E.tolist()
     weight_M = visits.weight_M.to(x_ND.dtype)
-    return _experts(x_ND, weight_M, into_EGD, down_EDF, visits.token_M, loads, activation)
+    parts = (x_ND, weight_M, into_EGD, down_EDF, visits.token_M, loads, activation)
+    # traced, the loop would be compiled anew for every step's loads
+    return _untraced(parts) if torch.compiler.is_compiling() else _experts(*parts)
+
+
+# not torch.compiler.disable, which takes 2.5 s to import what is needed for compiling alone
+@torch._disable_dynamo  # type: ignore[attr-defined]
+def _untraced(parts: tuple[Any, ...]) -> Tensor:
+    return _experts(*parts)
 
 
 def _pieces(loads: list[int]) -> Iterator[Piece]:
@@ -125,5 +133,4 @@ class _Experts(torch.autograd.Function):
         return grad_x_ND, grad_weight_M, grad_into_EGD, grad_down_EDF, None, None, None
 
 
-# compiled, the loop over loads that differ each time would be traced anew each time
-_experts: Callable[..., Tensor] = torch.compiler.disable(_Experts.apply)  # type: ignore[no-untyped-call]
+_experts: Callable[..., Tensor] = _Experts.apply
