@@ -5,13 +5,14 @@ Shapes: ``B`` windows, ``T`` tokens of each, ``L`` MoE layers, ``E`` experts.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from olmeda.artifacts.tokenset import TokenSet
 from olmeda.base.errors import InputError
@@ -125,21 +126,34 @@ def held_out_probe(
     """
 
     def measure(moment: Moment) -> Mapping[str, Any]:
-        found: dict[str, Any] = {}
-        visits: list[Tensor] = []
-        for source in held:
-            tally = read_through(model, source, world)
-            found[f"heldout/{source.source}"] = _bits(tally, source, world)
-            visits += [] if tally.visits_LE is None else [tally.visits_LE]
-        if visits:
-            found["load"] = _load(torch.stack(visits).sum(0), world)
-        if routes is not None:
-            found |= routes.measure()
-        for ask in downstream:
-            found |= ask(model)
+        with looking(model):
+            found: dict[str, Any] = {}
+            visits: list[Tensor] = []
+            for source in held:
+                tally = read_through(model, source, world)
+                found[f"heldout/{source.source}"] = _bits(tally, source, world)
+                visits += [] if tally.visits_LE is None else [tally.visits_LE]
+            if visits:
+                found["load"] = _load(torch.stack(visits).sum(0), world)
+            if routes is not None:
+                found |= routes.measure()
+            for ask in downstream:
+                found |= ask(model)
         return found
 
     return measure
+
+
+@contextlib.contextmanager
+def looking(model: nn.Module) -> Iterator[None]:
+    """The model out of training while inside: what is read there moves nothing in it."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
 
 
 def _load(visits_LE: Tensor, world: World) -> list[list[float]]:

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from olmeda.model.loss import IGNORED
+from olmeda.model.loss import IGNORED, lm_loss
 from olmeda.model.moe import RouterOutput
+from olmeda.model.transformer import Transformer
 
 STRONGEST = 8
 """Pairs of experts of each layer that are logged."""
@@ -33,13 +34,7 @@ def routing(model: nn.Module) -> Iterator[list[list[RouterOutput]]]:
 def visited(routers: Sequence[RouterOutput], labels_BT: Tensor) -> Tensor:
     """Which experts each token that counts went to, ``[N, L, E]`` bool."""
     counts_M = (labels_BT != IGNORED).flatten()
-    layers = [
-        torch.zeros_like(routed.probs_NE, dtype=torch.bool)
-        .scatter_(1, routed.chosen_NK, True)[counts_M]
-        .cpu()
-        for routed in routers
-    ]
-    return torch.stack(layers, 1)
+    return torch.stack([routed.visited_NE[counts_M].cpu() for routed in routers], 1)
 
 
 def overlap(earlier_NLE: Tensor, later_NLE: Tensor) -> list[float]:
@@ -48,7 +43,8 @@ def overlap(earlier_NLE: Tensor, later_NLE: Tensor) -> list[float]:
     Chance is K / E.
     """
     both_L = (earlier_NLE & later_NLE).sum((0, 2), dtype=torch.float64)
-    return (both_L / later_NLE.sum((0, 2), dtype=torch.float64)).tolist()
+    chosen_L = later_NLE.sum((0, 2), dtype=torch.float64).clamp(min=1)
+    return [float(share) for share in both_L / chosen_L]
 
 
 def strongest_pairs(visited_NLE: Tensor, most: int = STRONGEST) -> list[list[list[float]]]:
@@ -74,7 +70,11 @@ class RouteProbe:
     """Routes the same held-out tokens at every probe and says how the choices have moved."""
 
     def __init__(
-        self, model: nn.Module, windows: Sequence[tuple[Tensor, Tensor]], layers: int, experts: int
+        self,
+        model: Transformer,
+        windows: Sequence[tuple[Tensor, Tensor]],
+        layers: int,
+        experts: int,
     ) -> None:
         self.model, self.windows = model, windows
         tokens = sum(int((labels != IGNORED).sum()) for _, labels in windows)
@@ -95,8 +95,8 @@ class RouteProbe:
     def measure(self) -> dict[str, Any]:
         """``coactivation`` and, from the second probe on, ``saturation/first`` and ``/before``."""
         with routing(self.model) as passes:
-            for ids, _ in self.windows:
-                self.model(ids)
+            for ids_BT, labels_BT in self.windows:
+                lm_loss(self.model, ids_BT, labels_BT)
         parts = [visited(p, labels) for p, (_, labels) in zip(passes, self.windows, strict=True)]
         now_NLE = torch.cat(parts)
         found: dict[str, Any] = {"coactivation": strongest_pairs(now_NLE)}
