@@ -87,7 +87,7 @@ def run_one(values: dict[str, Any]) -> Measured:
     taken = []
     for _ in range(7):
         began = time.perf_counter()
-        train_step(model, batch, language_loss(config.experts), optimizers, 1.0)
+        train_step(model, batch, language_loss(config), optimizers, 1.0)
         taken.append(time.perf_counter() - began)
     return Measured(statistics.median(taken[2:]), resident("VmHWM") - before)
 

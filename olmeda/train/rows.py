@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from olmeda.model.experts_config import ExpertsConfig
+from olmeda.model.config import ModelConfig
 from olmeda.model.loss import lm_loss
 from olmeda.model.segments import Segments
 from olmeda.model.transformer import Transformer
@@ -30,17 +30,29 @@ class Rows:
     """Stretches that see only themselves; absent: a token sees its whole row before it."""
 
 
-def language_loss(experts: ExpertsConfig | None) -> LossFn:
-    """Next-token loss over ``Rows``; with experts, plus their balance and router penalties."""
+def language_loss(config: ModelConfig) -> LossFn:
+    """Next-token loss over ``Rows``, plus what the model's configuration asks for beside it.
+
+    ``z_weight`` times the mean squared logsumexp of the logits (measure ``z``), and with experts
+    their balance and router penalties.
+    """
+    experts = config.experts
 
     def loss(model: Transformer, rows: Rows) -> Losses:
-        found = lm_loss(model, rows.ids_BT, rows.labels_BT, segments=rows.segments)
-        if experts is None:
-            return Losses(found.nll_sum)
-        return Losses(
-            found.nll_sum,
-            experts.balance_weight * found.balance + experts.z_weight * found.router_z,
-            {"balance": found.balance * rows.units, "router_z": found.router_z * rows.units},
+        found = lm_loss(
+            model, rows.ids_BT, rows.labels_BT, z=config.z_weight > 0, segments=rows.segments
         )
+        measures: dict[str, Tensor] = {}
+        penalties: list[Tensor] = []
+        if config.z_weight:
+            measures["z"] = found.z_sum
+            penalties.append(config.z_weight * found.z_sum / max(rows.units, 1))
+        if experts is not None:
+            measures["balance"] = found.balance * rows.units
+            measures["router_z"] = found.router_z * rows.units
+            penalties.append(experts.balance_weight * found.balance)
+            penalties.append(experts.z_weight * found.router_z)
+        penalty = sum(penalties[1:], penalties[0]) if penalties else None
+        return Losses(found.nll_sum, penalty, measures)
 
     return loss

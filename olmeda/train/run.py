@@ -85,7 +85,7 @@ def run(config: RunConfig, making: Making) -> None:
         if world.is_first:
             hf.save(copy, folder, tokens.tokenizer)
 
-    loss_fn = language_loss(config.model.experts)
+    loss_fn = language_loss(config.model)
     end = fit(model, batches, loss_fn, loop, making, monitors, world, config.checkpoints, write)
     write(making.path)
     if world.is_first:

@@ -55,7 +55,7 @@ def sft(config: SftConfig, making: Making) -> None:
     require_rows(rows, dropped, config.loop.sequence)
     batches = conversation_batches(rows, config.loop, config.seed, base.tokenizer.pad)
     model = base.model
-    end = fit(model, batches, language_loss(model.config.experts), config.loop, making)
+    end = fit(model, batches, language_loss(model.config), config.loop, making)
     hf.save(model, making.path, config.base)
     finish(making, end, model.config)
     making.counts |= {
