@@ -64,7 +64,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
         fsync_folder(path.parent)
     except Exception as problem:
-        refused = _os_error(problem)
+        refused = os_error_of(problem)
         if refused is None or refused.filename not in (None, str(temporary)):
             raise
         refused.filename = str(path)  # the name a person knows
@@ -73,7 +73,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _os_error(problem: Exception) -> OSError | None:
+def os_error_of(problem: Exception) -> OSError | None:
     """What the operating system refused: libraries in Rust (polars, safetensors) only quote it."""
     if isinstance(problem, OSError) and problem.errno is not None:
         return problem

@@ -7,11 +7,9 @@ the state to resume from in ``resume/`` until ``finish`` removes it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import nn
 
 from olmeda.artifacts.lineage import Making
@@ -19,18 +17,30 @@ from olmeda.base.log import say
 from olmeda.model.config import ModelConfig
 from olmeda.model.flops import active_parameters, parameters
 from olmeda.train.balance import balancing
+from olmeda.train.checkpoints import CheckpointsConfig, keeper
 from olmeda.train.duration import Duration, Position
+from olmeda.train.going_back import GoingBack, agreed
 from olmeda.train.interrupt import noting_sigterm, stop_when_asked
-from olmeda.train.loop import Batches, Diverged, Moment, train
+from olmeda.train.loop import Batches, Diverged, Hook, train
 from olmeda.train.machine import OutOfMemory
 from olmeda.train.monitors import NOTHING, Monitors, Opening
 from olmeda.train.progress import ProgressLog, SpeedLog, StepMeter
+from olmeda.train.saving import StateSaver, last_saved
 from olmeda.train.settings import LoopConfig
-from olmeda.train.state import FOLDER, SavedState, forget, restore, save_state, saved_state
+from olmeda.train.state import (
+    FOLDER,
+    SavedState,
+    Trained,
+    drop_unfinished,
+    forget,
+    newest_state,
+    restore,
+)
 from olmeda.train.step import LossFn
 from olmeda.train.world import ALONE, World
 
 EACH_STEP = Duration.steps(1)
+STATES = CheckpointsConfig()
 
 
 def fit(
@@ -41,61 +51,97 @@ def fit(
     making: Making,
     monitors: Monitors = NOTHING,
     world: World = ALONE,
+    checkpoints: CheckpointsConfig = STATES,
+    write: Callable[[Path], None] | None = None,
 ) -> Position:
     """Train ``model`` in place as ``loop`` says, from the saved state if an earlier run left one.
 
-    ``monitors`` run before a step is logged, so that what they measure enters its row. Raises
-    Diverged naming the step and the last saved state; ResourceError after SIGTERM.
+    ``monitors`` run before a step is logged, so that what they measure enters its row.
+    ``write(folder)`` writes the model as it is, for the checkpoints that are kept. Raises Diverged
+    naming the step and the last saved state; ResourceError after SIGTERM, and where a state could
+    not be saved.
     """
     until = loop.until.in_steps(batches.after)
     optimizers = loop.optim.build(model, loop.lr)
     skip = loop.skip.build() if loop.skip else None
     memory = {**monitors.memory, **(skip.memory if skip else {})}
+    trained = Trained(model, optimizers, batches.order_digest, memory, world)
     folder = making.path / FOLDER
-    held = saved_state(folder) if making.resumed else None
+    held = agreed(newest_state(folder) if making.resumed else None, world)
     if held is not None:
-        restore(folder, held, model, optimizers, batches.order_digest, memory)
-        say(f"{making.path.name}: going on after step {held.steps} of {until}")
+        restore(folder, held, trained)
+        if world.is_first:
+            drop_unfinished(folder)
+            say(f"{making.path.name}: going on after step {held.steps} of {until}")
     with contextlib.ExitStack() as stack:
-        log = ProgressLog(making.path / "progress.jsonl", held.progress_bytes if held else 0)
-        speed = SpeedLog(making.journal / "speed.jsonl")
-        label = making.path.name.removeprefix(".").removesuffix(".making")
-        meter = StepMeter(label, until, held.steps if held else 0, speed)
-        for part in (log, speed, meter):
-            stack.callback(part.close)
-        opening = Opening(label, making.journal, held.steps if held else 0)
-        shown_in = monitors.trackers if world.is_first else ()
-        trackers = [stack.enter_context(tracker(opening)) for tracker in shown_in]
-        save = _saver(folder, model, optimizers, batches.order_digest, log, memory)
+        log, telling = _telling(stack, making, monitors, loop, until, held, world)
+        keep_last, background = checkpoints.keep_last, checkpoints.asynchronous
+        saver = StateSaver(folder, keep_last, background, world)
+        stack.callback(saver.close)
+        past = GoingBack(folder, trained, batches, checkpoints.go_back, held)
+        save = past.saving(saver, log)
         request = stack.enter_context(noting_sigterm())
+        keep = checkpoints.keep_every if write else None
         every = [
             *balancing(model, world),
             *monitors.every,
-            (loop.log_every, log.record),
-            (loop.log_every, speed.record),
-            *((loop.log_every, tracker) for tracker in trackers),
-            (EACH_STEP, meter.advance),
+            *telling,
+            (EACH_STEP, past.note),
+            *([(keep, keeper(making, write, world))] if keep and write else []),
             (loop.save_every, save),
-            (EACH_STEP, stop_when_asked(request, save, folder)),
+            (EACH_STEP, stop_when_asked(request, save, saver, folder, world)),
         ]
         model.train()
-        try:
-            return train(
-                model,
-                batches,
-                loss_fn,
-                optimizers,
-                rate=loop.rates(until, batches.after),
-                clip=loop.clips(batches.after),
-                until=until,
-                every=every,
-                start=held.position if held else None,
-                world=world,
-                inspect=monitors.inspect,
-                skip=skip,
-            )
-        except (Diverged, OutOfMemory) as problem:
-            raise type(problem)(f"{problem}. {_last_saved(folder)}") from None
+        start = held.position if held else None
+        while True:
+            try:
+                return train(
+                    model,
+                    batches,
+                    loss_fn,
+                    optimizers,
+                    rate=loop.rates(until, batches.after),
+                    clip=loop.clips(batches.after),
+                    until=until,
+                    every=every,
+                    start=start,
+                    world=world,
+                    inspect=monitors.inspect,
+                    skip=skip,
+                )
+            except Diverged as problem:
+                start = past.go(problem, saver, log)
+            except OutOfMemory as problem:
+                raise OutOfMemory(f"{problem}. {last_saved(folder)}") from None
+
+
+def _telling(
+    stack: contextlib.ExitStack,
+    making: Making,
+    monitors: Monitors,
+    loop: LoopConfig,
+    until: int,
+    held: SavedState | None,
+    world: World,
+) -> tuple[ProgressLog | None, list[tuple[Duration, Hook]]]:
+    """The log and the hooks that write it and show it; only the first process has any."""
+    if not world.is_first:
+        return None, []
+    done = held.steps if held else 0
+    log = ProgressLog(making.path / "progress.jsonl", held.progress_bytes if held else 0)
+    speed = SpeedLog(making.journal / "speed.jsonl", monitors.flops_per_token, monitors.peak_flops)
+    label = making.path.name.removeprefix(".").removesuffix(".making")
+    meter = StepMeter(label, until, done, speed)
+    for part in (log, speed, meter):
+        stack.callback(part.close)
+    opening = Opening(label, making.journal, done)
+    trackers = [stack.enter_context(tracker(opening)) for tracker in monitors.trackers]
+    return log, [
+        (loop.log_every, log.record),
+        (loop.log_every, speed.record),
+        *((loop.log_every, tracker) for tracker in trackers),
+        (EACH_STEP, meter.advance),
+    ]
 
 
 def finish(making: Making, end: Position, model: ModelConfig) -> None:
@@ -107,26 +153,3 @@ def finish(making: Making, end: Position, model: ModelConfig) -> None:
         "parameters": parameters(model),
         "active_parameters": active_parameters(model),
     }
-
-
-def _saver(
-    folder: Path,
-    model: nn.Module,
-    optimizers: Sequence[torch.optim.Optimizer],
-    order_digest: str,
-    log: ProgressLog,
-    memory: Mapping[str, torch.Tensor],
-) -> Callable[[Moment], Mapping[str, Any]]:
-    def save(moment: Moment) -> Mapping[str, Any]:
-        logged = log.saved_bytes()
-        save_state(folder, model, optimizers, moment.position, order_digest, logged, memory)
-        return {}
-
-    return save
-
-
-def _last_saved(folder: Path) -> str:
-    held: SavedState | None = saved_state(folder)
-    if held is None:
-        return "No state was saved before it"
-    return f"The last saved state is of step {held.steps} and lies in {folder}"

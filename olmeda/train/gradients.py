@@ -33,7 +33,10 @@ def summed(model: nn.Module, world: World) -> Iterator[None]:
         return
     params = [p for p in model.parameters() if p.requires_grad]
     sums = _Sums(params)
-    handles = [p.register_post_accumulate_grad_hook(sums.arrived) for p in params]
+    handles = [
+        p.register_post_accumulate_grad_hook(sums.arrived)  # type: ignore[no-untyped-call]
+        for p in params
+    ]
     try:
         yield
     finally:

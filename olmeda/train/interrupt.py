@@ -12,6 +12,8 @@ from typing import Any
 
 from olmeda.base.errors import ResourceError
 from olmeda.train.loop import Moment
+from olmeda.train.saving import StateSaver
+from olmeda.train.world import ALONE, World
 
 
 class StopRequest:
@@ -45,13 +47,25 @@ def noting_sigterm() -> Iterator[StopRequest]:
 
 
 def stop_when_asked(
-    request: StopRequest, save: Callable[[Moment], Mapping[str, Any]], folder: Path
+    request: StopRequest,
+    save: Callable[[Moment], Mapping[str, Any]],
+    saver: StateSaver,
+    folder: Path,
+    world: World = ALONE,
 ) -> Callable[[Moment], Mapping[str, Any]]:
-    """A hook that saves the state and raises ResourceError once a stop was requested."""
+    """A hook that saves the state and raises ResourceError once a stop was requested.
+
+    Asked is the world: a signal reaches its processes at different steps, and they stop at one.
+    The same question finds out whether a write in the background failed, and ends the run then.
+    """
 
     def stop(moment: Moment) -> Mapping[str, Any]:
-        if request.made:
+        asked, failed = world.most(request.made, saver.has_failed)
+        if failed:
+            saver.wait()
+        if asked:
             save(moment)
+            saver.wait()
             raise ResourceError(
                 f"asked to stop (SIGTERM): the state after step {moment.position.steps} lies in "
                 f"{folder}; run the same command again to go on"

@@ -32,6 +32,10 @@ class ProgressLog:
         self._out.flush()
         return {}
 
+    def cut(self, keep_bytes: int) -> None:
+        """Forget the rows after ``keep_bytes``: the run went back to before them."""
+        self._out.truncate(keep_bytes)
+
     def saved_bytes(self) -> int:
         """The length of the log, once it is safe on disk."""
         os.fsync(self._out.fileno())

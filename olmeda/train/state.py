@@ -1,152 +1,244 @@
 """What an interrupted run goes on from: weights, optimiser, place in the data, random numbers.
 
-Layout, below an artifact in the making; ``state.json`` is replaced last and names its tensors, so
-a crash at any moment leaves the state before or the state after::
+Layout, below an artifact in the making. ``state.json`` is written last, so that a folder without it
+is none, and a crash at any moment leaves the states before::
 
-    resume/state.json
-    resume/state-00000080.safetensors     model.<name>, optim.<n>.<index>.<key>, rng,
-                                          monitor.<name>
+    resume/step-00000080/state.json
+    resume/step-00000080/state.safetensors     model.<name>, optim.<n>.<name>.<key>, rng.<rank>,
+                                               monitor.<name>
+
+Several processes write shards by torch.distributed.checkpoint, ``shard-00001-….safetensors``, each
+tensor with its place in the whole. Either is read by any number of processes: each takes its share.
 """
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.tensor import DTensor
 
 from olmeda.base.errors import ArtifactError
-from olmeda.base.files import atomic_write, read_json, remove_tree, write_json
+from olmeda.base.files import fsync_folder, read_json, remove_tree
 from olmeda.train.duration import Position
+from olmeda.train.parallel import settle
+from olmeda.train.world import ALONE, World
 
 FOLDER = "resume"
-_INDEX = "state.json"
+INDEX = "state.json"
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """Steps whose batches were passed over after the loss was no number: ``first .. last``."""
+
+    first: int
+    last: int
 
 
 class SavedState(msgspec.Struct, frozen=True):
-    """The content of ``state.json``: the place in training and the files that go with it."""
+    """The content of ``state.json``: the place in training that the tensors beside it belong to."""
 
-    tensors: str
     steps: int
     tokens: int
     epochs: float
     order_digest: str
     progress_bytes: int
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def position(self) -> Position:
         """Where training was when this was saved."""
         return Position(self.steps, self.tokens, self.epochs)
 
-
-def save_state(
-    folder: Path,
-    model: nn.Module,
-    optimizers: Sequence[torch.optim.Optimizer],
-    position: Position,
-    order_digest: str,
-    progress_bytes: int,
-    memory: Mapping[str, Tensor] | None = None,
-) -> None:
-    """Save everything that the next step depends on; the state before it is removed last.
-
-    ``memory``: what monitors remember, by name.
-    """
-    held = saved_state(folder)
-    state = SavedState(
-        f"state-{position.steps:08d}.safetensors",
-        position.steps,
-        position.tokens,
-        position.epochs,
-        order_digest,
-        progress_bytes,
-    )
-    with atomic_write(folder / state.tensors) as temporary:
-        save_file({**_tensors_of(model, optimizers), **_named(memory)}, temporary)
-    write_json(folder / _INDEX, state)
-    if held is not None and held.tensors != state.tensors:
-        (folder / held.tensors).unlink(missing_ok=True)
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return f"step-{self.steps:08d}"
 
 
-def saved_state(folder: Path) -> SavedState | None:
-    """The state saved in ``folder``, without its tensors; None where there is none."""
-    if not (folder / _INDEX).is_file():
-        return None
-    found = read_json(folder / _INDEX, SavedState)
-    assert isinstance(found, SavedState)
-    return found
+def saved_states(folder: Path) -> list[SavedState]:
+    """The whole states in ``folder``, the newest last."""
+    return [read_json(file, SavedState) for file in sorted(folder.glob(f"step-*/{INDEX}"))]
 
 
-def restore(
-    folder: Path,
-    state: SavedState,
-    model: nn.Module,
-    optimizers: Sequence[torch.optim.Optimizer],
-    order_digest: str,
-    memory: Mapping[str, Tensor] | None = None,
-) -> None:
-    """Put a saved state into the model, the optimisers, torch's random numbers and ``memory``.
+def newest_state(folder: Path) -> SavedState | None:
+    """The newest whole state in ``folder``; None where there is none."""
+    held = saved_states(folder)
+    return held[-1] if held else None
 
-    Raises ArtifactError when the data is ordered otherwise or the tensors do not fit.
-    """
-    file = folder / state.tensors
-    if state.order_digest != order_digest:
-        raise ArtifactError(f"{file}: saved for another order of the data; remove {folder}")
-    try:
-        tensors = load_file(file)
-    except (SafetensorError, OSError) as problem:
-        raise ArtifactError(f"{file}: cannot be read ({problem}); remove {folder}") from None
-    with torch.no_grad():
-        for name, param in model.named_parameters():
-            saved = tensors.get(f"model.{name}")
-            if saved is None or saved.shape != param.shape:
-                raise ArtifactError(f"{file}: does not fit the model at {name}; remove {folder}")
-            param.copy_(saved)
-        for name, held in _named(memory).items():
-            if name not in tensors or tensors[name].shape != held.shape:
-                raise ArtifactError(f"{file}: does not hold {name}; remove {folder}")
-            held.copy_(tensors[name])
-    for number, optimizer in enumerate(optimizers):
-        _restore_optimizer(optimizer, tensors, f"optim.{number}")
-    torch.set_rng_state(tensors["rng"])
+
+def drop(folder: Path, state: SavedState) -> None:
+    """Remove one state; a crash on the way leaves no half of it that looks whole."""
+    home = folder / state.folder
+    (home / INDEX).unlink(missing_ok=True)
+    fsync_folder(home)
+    remove_tree(home)
+
+
+def drop_unfinished(folder: Path) -> None:
+    """Remove what a killed process had begun to save."""
+    for home in sorted(folder.glob("step-*")):
+        if not (home / INDEX).is_file():
+            remove_tree(home)
 
 
 def forget(folder: Path) -> None:
-    """Remove the saved state: the run is finished."""
+    """Remove all saved states: the run is finished."""
     remove_tree(folder)
 
 
-def _named(memory: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
-    return {f"monitor.{name}": held for name, held in (memory or {}).items()}
+@dataclass(frozen=True)
+class Trained:
+    """What a state is of. ``memory``: what monitors remember, by name."""
+
+    model: nn.Module
+    optimizers: Sequence[torch.optim.Optimizer]
+    order_digest: str
+    memory: Mapping[str, Tensor] = field(default_factory=dict)
+    world: World = ALONE
 
 
-def _tensors_of(model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    tensors = {f"model.{name}": p.detach() for name, p in model.named_parameters()}
-    for number, optimizer in enumerate(optimizers):
-        tensors |= dict(_optimizer_tensors(optimizer, f"optim.{number}"))
-    return {**tensors, "rng": torch.get_rng_state()}
+def captured(trained: Trained) -> dict[str, Tensor]:
+    """Everything that the next step depends on, by name; not copied."""
+    tensors = _targets(trained)
+    names = _names(trained.model)
+    for number, optimizer in enumerate(trained.optimizers):
+        tensors |= dict(_optimizer_tensors(optimizer, names, f"optim.{number}"))
+    return tensors | _random_numbers(trained.world)
+
+
+def restore(folder: Path, state: SavedState, trained: Trained) -> None:
+    """Put a saved state into the model, the optimisers, torch's random numbers and the memory.
+
+    Raises ArtifactError when the data is ordered otherwise or the tensors do not fit.
+    """
+    home, world = folder / state.folder, trained.world
+    if state.order_digest != trained.order_digest:
+        raise ArtifactError(f"{home}: saved for another order of the data; remove {folder}")
+    targets = _targets(trained)
+    with _readable(home, folder):
+        reader = HuggingFaceStorageReader(str(home))
+        about = reader.read_metadata().state_dict_metadata
+        held = {n: m for n, m in about.items() if isinstance(m, TensorStorageMetadata)}
+    for name, target in targets.items():
+        if name not in held or held[name].size != target.shape:
+            named = name.removeprefix("model.")
+            raise ArtifactError(f"{home}: does not fit the model at {named}; remove {folder}")
+    params = dict(trained.model.named_parameters())
+    rooms = {n: _room(n, m, params) for n, m in held.items() if n.startswith("optim.")}
+    random = _random_numbers(world)
+    rooms |= {name: torch.empty_like(v) for name, v in random.items() if name in held}
+    with _readable(home, folder):
+        load({**targets, **rooms}, storage_reader=reader, no_dist=world.size == 1)
+    for number, optimizer in enumerate(trained.optimizers):
+        _fill_optimizer(optimizer, _names(trained.model), rooms, f"optim.{number}")
+    _set_random_numbers(rooms, world)
+
+
+def _targets(trained: Trained) -> dict[str, Tensor]:
+    """What is there before the first step, and is filled in place."""
+    settle(trained.model)
+    held = trained.model.state_dict()
+    tensors = {f"model.{name}": value.detach() for name, value in held.items()}
+    return tensors | {f"monitor.{name}": value for name, value in trained.memory.items()}
+
+
+def _names(model: nn.Module) -> dict[int, str]:
+    return {id(param): name for name, param in model.named_parameters()}
 
 
 def _optimizer_tensors(
-    optimizer: torch.optim.Optimizer, prefix: str
+    optimizer: torch.optim.Optimizer, names: Mapping[int, str], prefix: str
 ) -> Iterator[tuple[str, Tensor]]:
-    for index, values in optimizer.state_dict()["state"].items():
-        for key, value in values.items():
-            yield f"{prefix}.{index}.{key}", value
+    for group in optimizer.param_groups:
+        for param in group["params"]:
+            for key, value in optimizer.state.get(param, {}).items():
+                yield f"{prefix}.{names[id(param)]}.{key}", value
 
 
-def _restore_optimizer(
-    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], prefix: str
+def _fill_optimizer(
+    optimizer: torch.optim.Optimizer,
+    names: Mapping[int, str],
+    tensors: Mapping[str, Tensor],
+    prefix: str,
 ) -> None:
     """Fill the optimiser's state; rates and other settings come from the configuration."""
-    state: dict[int, dict[str, Tensor]] = {}
+    optimizer.state.clear()
+    held: dict[str, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith(f"{prefix}."):
-            index, key = name.removeprefix(f"{prefix}.").split(".")
-            state.setdefault(int(index), {})[key] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+            param, _, key = name.removeprefix(f"{prefix}.").rpartition(".")
+            held.setdefault(param, {})[key] = value
+    for group in optimizer.param_groups:
+        for param in group["params"]:
+            if names[id(param)] in held:
+                optimizer.state[param] = held[names[id(param)]]
+
+
+def _room(name: str, about: TensorStorageMetadata, params: Mapping[str, Tensor]) -> Tensor:
+    """Where a tensor of the optimiser goes: sharded as its parameter, if it has the same shape."""
+    dtype = about.properties.dtype
+    param = params.get(name.split(".", 2)[2].rpartition(".")[0])
+    if param is not None and param.shape == about.size:
+        return torch.empty_like(param.detach(), dtype=dtype)
+    return torch.empty(about.size, dtype=dtype)
+
+
+def _random_numbers(world: World) -> dict[str, Tensor]:
+    """The state of torch's random numbers; every process has its own."""
+    held = {f"rng.{world.rank}": torch.get_rng_state()}
+    if world.device.startswith("cuda"):
+        held[f"rng.{world.rank}.cuda"] = torch.cuda.get_rng_state()
+    return held
+
+
+def _set_random_numbers(tensors: Mapping[str, Tensor], world: World) -> None:
+    """A process that the saved world did not have keeps the numbers its seed gave it."""
+    if f"rng.{world.rank}" in tensors:
+        torch.set_rng_state(tensors[f"rng.{world.rank}"])
+    if f"rng.{world.rank}.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors[f"rng.{world.rank}.cuda"])
+
+
+@contextlib.contextmanager
+def _readable(home: Path, folder: Path) -> Iterator[None]:
+    """Turn what is wrong with the files into ArtifactError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+            yield
+    except (SafetensorError, OSError, KeyError, CheckpointException) as problem:
+        told = str(problem).strip().rpartition("\n")[2]
+        raise ArtifactError(f"{home}: cannot be read ({told}); remove {folder}") from None
+
+
+def on_cpu(tensor: Tensor, copied: bool) -> Tensor:
+    """A tensor on the CPU, sharded as it is; ``copied``: never the same memory."""
+    held = tensor.to_local() if isinstance(tensor, DTensor) else tensor
+    moved = held.detach().to("cpu", copy=copied)
+    if not isinstance(tensor, DTensor):
+        return moved
+    mesh = _cpu_mesh(tensor)
+    return DTensor.from_local(
+        moved, mesh, tensor.placements, run_check=False, shape=tensor.shape, stride=tensor.stride()
+    )
+
+
+def _cpu_mesh(tensor: DTensor) -> DeviceMesh:
+    """The processes of a tensor's mesh, as a mesh of CPUs."""
+    mesh = tensor.device_mesh
+    if mesh.device_type == "cpu":
+        return mesh
+    return init_device_mesh("cpu", tuple(mesh.shape))

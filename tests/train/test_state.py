@@ -1,95 +1,140 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from olmeda.base.errors import ArtifactError
-from olmeda.train import state as module
+from olmeda.base.errors import ArtifactError, ResourceError
+from olmeda.train import saving
 from olmeda.train.duration import Position
 from olmeda.train.muon import Muon
-from olmeda.train.state import forget, restore, save_state, saved_state
+from olmeda.train.saving import StateSaver
+from olmeda.train.state import (
+    SavedState,
+    Trained,
+    captured,
+    drop_unfinished,
+    forget,
+    newest_state,
+    restore,
+    saved_states,
+)
 
 
-def pieces(seed: int, width: int = 4) -> tuple[nn.Module, list[torch.optim.Optimizer]]:
+def pieces(seed: int, width: int = 4, order: str = "order") -> Trained:
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(3, width), nn.Linear(width, 2))
     matrices = [p for p in model.parameters() if p.ndim == 2]
     rest = [p for p in model.parameters() if p.ndim < 2]
-    return model, [Muon(matrices, lr=0.1), torch.optim.AdamW(rest, lr=0.1, fused=True)]
+    optimizers = [Muon(matrices, lr=0.1), torch.optim.AdamW(rest, lr=0.1, fused=True)]
+    return Trained(model, optimizers, order, {"heat": torch.full((2,), float(seed))})
 
 
-def take_step(model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
-    model(torch.randn(5, 3)).square().sum().backward()
-    for optimizer in optimizers:
+def take_step(trained: Trained) -> None:
+    trained.model(torch.randn(5, 3)).square().sum().backward()
+    for optimizer in trained.optimizers:
         optimizer.step()
         optimizer.zero_grad()
 
 
-def save(folder: Path, steps: int, model: nn.Module, optimizers: list) -> None:  # type: ignore[type-arg]
-    save_state(folder, model, optimizers, Position(steps, steps * 9, 0.5), "order", 123)
+def save(saver: StateSaver, steps: int, trained: Trained) -> None:
+    saver.save(captured(trained), SavedState(steps, steps * 9, 0.5, trained.order_digest, 123))
 
 
-def test_a_restored_run_takes_the_same_next_step(tmp_path: Path) -> None:
-    model, optimizers = pieces(1)
-    take_step(model, optimizers)
-    save(tmp_path, 1, model, optimizers)
-    take_step(model, optimizers)
-    other, others = pieces(2)
-    held = saved_state(tmp_path)
+def held_in(folder: Path) -> SavedState:
+    held = newest_state(folder)
     assert held is not None
+    return held
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_a_restored_run_takes_the_same_next_step(background: bool, tmp_path: Path) -> None:
+    trained = pieces(1)
+    take_step(trained)
+    saver = StateSaver(tmp_path, background=background)
+    save(saver, 1, trained)
+    take_step(trained)  # what is written in the background was copied before
+    saver.wait()
+    other = pieces(2)
+    held = held_in(tmp_path)
     assert held.position == Position(1, 9, 0.5)
     assert held.progress_bytes == 123
-    restore(tmp_path, held, other, others, "order")
-    take_step(other, others)
-    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+    restore(tmp_path, held, other)
+    assert other.memory["heat"].tolist() == [1.0, 1.0]
+    take_step(other)
+    for a, b in zip(trained.model.parameters(), other.model.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
-def test_one_state_is_kept_and_a_crash_while_saving_keeps_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_so_many_of_the_newest_states_are_kept_and_each_can_be_gone_back_to(tmp_path: Path) -> None:
+    trained, saver = pieces(1), StateSaver(tmp_path, keep_last=2)
+    for steps in (1, 2, 3):
+        take_step(trained)
+        save(saver, steps, trained)
+    saver.wait()
+    assert [s.steps for s in saved_states(tmp_path)] == [2, 3]
+    restore(tmp_path, saved_states(tmp_path)[0], pieces(2))
+
+
+def test_a_step_that_is_saved_is_not_written_again(tmp_path: Path) -> None:
+    trained, saver = pieces(1), StateSaver(tmp_path)
+    save(saver, 4, trained)
+    saver.wait()
+    before = (tmp_path / "step-00000004" / "state.safetensors").stat().st_mtime_ns
+    save(saver, 4, trained)
+    saver.wait()
+    assert (tmp_path / "step-00000004" / "state.safetensors").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_a_full_disk_is_told_of_and_the_state_before_stays(
+    background: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, optimizers = pieces(1)
-    take_step(model, optimizers)
-    save(tmp_path, 1, model, optimizers)
-    save(tmp_path, 2, model, optimizers)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "state-00000002.safetensors",
-        "state.json",
-    ]
+    trained, saver = pieces(1), StateSaver(tmp_path, background=background)
+    take_step(trained)
+    save(saver, 2, trained)
+    saver.wait()
 
-    def crash(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def refuse(tensors: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(module, "write_json", crash)
-    with pytest.raises(OSError, match="No space"):
-        save(tmp_path, 3, model, optimizers)
-    held = saved_state(tmp_path)
-    assert held is not None
-    restore(tmp_path, held, model, optimizers, "order")
-    assert held.steps == 2
+    monkeypatch.setattr(saving, "save_file", refuse)
+    message = r"no space left on the disk.*last saved state is of step 2 .*same command again"
+    with pytest.raises(ResourceError, match=message):
+        save(saver, 3, trained)
+        saver.wait()
+    assert [s.steps for s in saved_states(tmp_path)] == [2]
+    restore(tmp_path, held_in(tmp_path), trained)
+    drop_unfinished(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["step-00000002"]
 
 
 def test_state_of_another_order_or_shape_or_cut_short_is_refused(tmp_path: Path) -> None:
-    model, optimizers = pieces(1)
-    save(tmp_path, 1, model, optimizers)
-    held = saved_state(tmp_path)
-    assert held is not None
+    trained, saver = pieces(1), StateSaver(tmp_path)
+    save(saver, 1, trained)
+    saver.wait()
+    held = held_in(tmp_path)
     with pytest.raises(ArtifactError, match="another order"):
-        restore(tmp_path, held, model, optimizers, "other")
+        restore(tmp_path, held, pieces(1, order="other"))
     with pytest.raises(ArtifactError, match=r"does not fit the model at 0\.weight"):
-        restore(tmp_path, held, *pieces(1, width=5), "order")
-    file = tmp_path / held.tensors
+        restore(tmp_path, held, pieces(1, width=5))
+    file = tmp_path / held.folder / "state.safetensors"
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(ArtifactError, match="cannot be read"):
-        restore(tmp_path, held, model, optimizers, "order")
+        restore(tmp_path, held, trained)
+    file.unlink()
+    with pytest.raises(ArtifactError, match=r"does not fit|cannot be read"):
+        restore(tmp_path, held, trained)
 
 
 def test_forgetting_leaves_nothing(tmp_path: Path) -> None:
-    model, optimizers = pieces(1)
-    save(tmp_path / "resume", 1, model, optimizers)
+    saver = StateSaver(tmp_path / "resume")
+    save(saver, 1, pieces(1))
+    saver.wait()
     forget(tmp_path / "resume")
     assert list(tmp_path.iterdir()) == []
-    assert saved_state(tmp_path / "resume") is None
+    assert newest_state(tmp_path / "resume") is None
