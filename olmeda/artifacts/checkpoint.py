@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from olmeda.artifacts.lineage import RECORD, check
 from olmeda.artifacts.tokenset import tokenizer_digest
 from olmeda.base.errors import ArtifactError
-from olmeda.base.files import atomic_write, read_json, write_json
+from olmeda.base.files import read_json
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -92,17 +91,6 @@ def copy_tokenizer(source: Path, folder: Path) -> None:
     for name in (*TOKENIZER_FILES, "chat_template.jinja"):
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
-
-
-def write_checkpoint(
-    folder: Path, config: Mapping[str, Any], tensors: Mapping[str, np.ndarray], tokenizer: Path
-) -> None:
-    """Write weights, configuration and tokenizer files of a checkpoint in the making."""
-    copy_tokenizer(tokenizer, folder)
-    write_json(folder / "config.json", dict(config))
-    with atomic_write(folder / WEIGHTS) as temporary:
-        contiguous = {n: np.ascontiguousarray(t) for n, t in tensors.items()}
-        save_file(contiguous, temporary, metadata={"format": "pt"})
 
 
 def read_progress(path: Path) -> list[dict[str, Any]]:

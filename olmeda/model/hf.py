@@ -2,65 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
-from olmeda.artifacts.checkpoint import Checkpoint, write_checkpoint
+from olmeda.artifacts.checkpoint import Checkpoint, copy_tokenizer
+from olmeda.artifacts.weights import SHARD_BYTES, write_weights
 from olmeda.base.errors import ArtifactError
 from olmeda.base.files import write_json
+from olmeda.base.log import say
 from olmeda.model.hf_config import from_hf, special_ids, to_hf
-from olmeda.model.hf_names import views
+from olmeda.model.hf_families import family_of, why_own
+from olmeda.model.hf_names import Part, parts, views
+from olmeda.model.stream import read_into
 from olmeda.model.transformer import Transformer
 
 COMPUTED = ("rotary_emb.inv_freq",)
 """Endings of tensors that old checkpoints hold and nothing needs."""
+DTYPES = {"float32": "F32", "bfloat16": "BF16"}
+"""What weights can be saved as, in the words of config.json and of safetensors."""
 
 
-def save(model: Transformer, folder: Path, tokenizer: Path) -> None:
-    """Write weights (float32), configuration and the files of ``tokenizer`` into ``folder``.
+def save(
+    model: Transformer,
+    folder: Path,
+    tokenizer: Path,
+    *,
+    dtype: Literal["float32", "bfloat16"] = "float32",
+    shard_bytes: int = SHARD_BYTES,
+    whole: Callable[[Tensor], Tensor] | None = None,
+) -> None:
+    """Write weights, configuration and the files of ``tokenizer`` into ``folder``.
 
-    ``AutoModelForCausalLM.from_pretrained(folder)`` computes the same logits.
+    ``AutoModelForCausalLM.from_pretrained(folder)`` computes the same logits, unless an option is
+    used that no architecture of transformers has: then the layout is our own, and a line says so.
+    ``whole`` makes a parameter whole that is spread over processes; see ``tensors``.
     """
+    if family_of(model.config) is None:
+        say(
+            f"{folder}: saved as model_type olmeda, which transformers cannot open; what each of "
+            f"its architectures lacks: {why_own(model.config)}"
+        )
     special = special_ids(tokenizer)
-    write_model(folder, to_hf(model.config, special), views(model), tokenizer)
+    values = to_hf(model.config, special) | {"dtype": dtype}
+    named = tensors(model, parts(model.config), whole)
+    write_model(folder, values, model, parts(model.config), named, tokenizer, shard_bytes)
     write_json(
         folder / "generation_config.json",
         {f"{name}_token_id": special[name] for name in ("bos", "eos", "pad")},
     )
 
 
+def tensors(
+    model: nn.Module, found: list[Part], whole: Callable[[Tensor], Tensor] | None = None
+) -> Iterator[tuple[str, Tensor]]:
+    """Names and values on disk, one parameter made whole after the other.
+
+    Where parameters are spread over processes, all of these must run through this at once, also
+    those that write nothing.
+    """
+    held = model.state_dict(keep_vars=True)
+    for parameter, of_one in groupby(found, key=lambda part: part.parameter):
+        value = held[parameter].detach()
+        if whole is not None:
+            value = whole(value)
+        for part in of_one:
+            yield part.name, part.of(value)
+
+
 def write_model(
-    folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], tokenizer: Path
+    folder: Path,
+    config: Mapping[str, Any],
+    model: nn.Module,
+    found: list[Part],
+    named: Iterator[tuple[str, Tensor]],
+    tokenizer: Path,
+    shard_bytes: int = SHARD_BYTES,
 ) -> None:
-    """Write a checkpoint from named tensors and a config.json's content."""
-    arrays = {name: t.detach().cpu().float().numpy() for name, t in tensors.items()}
-    write_checkpoint(folder, config, arrays, tokenizer)
+    """Write a checkpoint from a config.json's content and tensors in the order of ``found``."""
+    copy_tokenizer(tokenizer, folder)
+    write_json(folder / "config.json", dict(config))
+    shapes = {n: tuple(t.shape) for n, t in views(model, found).items()}
+    layout = {name: (DTYPES[config["dtype"]], shape) for name, shape in shapes.items()}
+    arrays = ((name, _array(tensor)) for name, tensor in named)
+    write_weights(folder, layout, arrays, shard_bytes)
 
 
-def load(folder: Path) -> Transformer:
-    """Open a checkpoint of ours or of transformers, in float32 and evaluation mode.
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.cpu().float().numpy()
 
-    Raises ArtifactError for an architecture, a tensor or a shape that does not fit.
+
+def load(
+    folder: Path, *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+) -> Transformer:
+    """Open a checkpoint of ours or of transformers, in evaluation mode.
+
+    Weights are read straight into the parameters, whatever type they are stored in: memory is that
+    of the parameters and a few megabytes. Raises ArtifactError for an architecture, a tensor or a
+    shape that does not fit.
     """
     checkpoint = Checkpoint.open(folder)
-    model = Transformer(from_hf(checkpoint.config, str(folder / "config.json")))
-    fill(checkpoint, lambda fused: views(model, fused))
+    config = from_hf(checkpoint.config, str(folder / "config.json"))
+    with torch.device("meta"):
+        model = Transformer(config)
+    model = model.to(dtype).to_empty(device=device)
+    model.fill_tables()
+    fill(checkpoint, lambda stacked: views(model, parts(config, stacked=stacked)))
     return model.eval()
 
 
-@torch.no_grad()
 def fill(checkpoint: Checkpoint, targets: Callable[[bool], Mapping[str, Tensor]]) -> None:
-    """Copy every tensor of ``checkpoint`` into its view, one at a time.
+    """Read every tensor of ``checkpoint`` into its view, piece by piece.
 
-    ``targets(fused_experts)`` gives the views. Raises ArtifactError where names or shapes differ.
+    ``targets(stacked_experts)`` gives the views. Raises ArtifactError where names or shapes differ.
     """
-    fused = any(name.endswith("experts.gate_up_proj") for name in checkpoint.names)
-    wanted = targets(fused)
+    stacked = any(".experts." in n and n.endswith("_proj") for n in checkpoint.names)
+    wanted = targets(stacked)
     held = [n for n in checkpoint.names if not n.endswith(COMPUTED)]
     tied = checkpoint.config.get("tie_word_embeddings") and "lm_head.weight" not in wanted
     extra = [n for n in held if n not in wanted and not (tied and n == "lm_head.weight")]
@@ -71,18 +133,4 @@ def fill(checkpoint: Checkpoint, targets: Callable[[bool], Mapping[str, Tensor]]
             f"{checkpoint.path}: {problem}; its config.json tells of another model "
             f"({len(missing)} missing, {len(extra)} unknown)"
         )
-    for file in dict.fromkeys(checkpoint.files.values()):
-        try:
-            with safe_open(file, framework="pt") as tensors:
-                for name in tensors.keys():  # noqa: SIM118 (no dict)
-                    if name in wanted:
-                        _copy(tensors.get_tensor(name), wanted[name], f"{file}: {name}")
-        except SafetensorError as problem:
-            raise ArtifactError(f"{file}: {problem}") from None
-
-
-def _copy(tensor: Tensor, target: Tensor, where: str) -> None:
-    if tensor.shape != target.shape:
-        has, needs = list(tensor.shape), list(target.shape)
-        raise ArtifactError(f"{where} is {has}, but config.json asks for {needs}")
-    target.copy_(tensor)
+    read_into(checkpoint, wanted)

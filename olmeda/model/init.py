@@ -71,17 +71,18 @@ def deviation(name: str, fan_in: int, config: ModelConfig) -> float:
         # as large as the values, which are products of a stream that norms made of size 1
         values = name.replace("values.embed", "qkv.weight")
         return deviation(values, config.width, config) * math.sqrt(config.width)
+    inverse = 1 / math.sqrt(config.width)
     if name.endswith("embed"):
-        return {"normal": config.init_std, "mitchell": config.width**-0.5}.get(config.init, 1.0)
+        return {"normal": config.init_std, "mitchell": inverse}.get(config.init, 1.0)
     writer = name.endswith(WRITERS)
     if config.init == "mitchell":
-        return 1 / math.sqrt(2 * fan_in * _layer(name)) if writer else config.width**-0.5
+        return 1 / math.sqrt(2 * fan_in * _layer(name)) if writer else inverse
     if config.init == "fan_in":
-        return fan_in**-0.5
+        return 1 / math.sqrt(fan_in)
     if config.init == "normal":
         return config.init_std
     if name.endswith("head.weight"):
-        return config.width**-0.5
+        return inverse
     return config.init_std / (_depth(name, config) if writer else 1)
 
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from olmeda.artifacts.checkpoint import Checkpoint
-from olmeda.model.hf import fill, write_model
+from olmeda.model.hf import fill, tensors, write_model
 from olmeda.model.hf_config import from_hf, special_ids, to_hf
-from olmeda.model.hf_names import backbone_views
+from olmeda.model.hf_names import Part, backbone_parts, views
 from olmeda.model.linear import Linear
 from olmeda.model.transformer import Transformer
 
@@ -45,22 +45,28 @@ class RewardModel(nn.Module):
         reward_B1: Tensor = self.score(h_BD)
         return reward_B1[:, 0]
 
-    def views(self, fused_experts: bool = False) -> dict[str, Tensor]:
-        """Tensor name on disk -> view of a parameter."""
-        found = dict(backbone_views(self.body, fused_experts))
-        return {**found, "score.weight": self.score.weight.data}
+    def parts(self, *, stacked: bool = False) -> list[Part]:
+        """Every tensor on disk, as ``olmeda.model.hf_names.parts`` of a language model."""
+        body = backbone_parts(self.body.config, stacked=stacked)
+        found = [Part(part.name, f"body.{part.parameter}", part.at) for part in body]
+        return [*found, Part("score.weight", "score.weight")]
 
 
 def save_reward(model: RewardModel, folder: Path, tokenizer: Path) -> None:
     """Write a reward model as ``AutoModelForSequenceClassification`` of transformers reads it."""
     config = to_hf(model.body.config, special_ids(tokenizer), HEAD)
     config |= {"id2label": {"0": "reward"}, "label2id": {"reward": 0}}
-    write_model(folder, config, model.views(), tokenizer)
+    found = model.parts()
+    write_model(folder, config, model, found, tensors(model, found), tokenizer)
 
 
 def load_reward(folder: Path) -> RewardModel:
     """Open a reward model, in float32 and evaluation mode. Raises ArtifactError."""
     checkpoint = Checkpoint.open(folder)
-    model = RewardModel(Transformer(from_hf(checkpoint.config, str(folder / "config.json"))))
-    fill(checkpoint, model.views)
+    config = from_hf(checkpoint.config, str(folder / "config.json"))
+    with torch.device("meta"):
+        model = RewardModel(Transformer(config))
+    model = model.to_empty(device="cpu")
+    model.body.fill_tables()
+    fill(checkpoint, lambda stacked: views(model, model.parts(stacked=stacked)))
     return model.eval()

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
-from olmeda.artifacts.checkpoint import Checkpoint, write_checkpoint
+from olmeda.artifacts.checkpoint import Checkpoint
 from olmeda.artifacts.tensors import read_slot, slots_of
 from olmeda.base.files import write_json
 from olmeda.merge.sweep import SweepConfig, sweep
@@ -49,11 +50,12 @@ def test_swept_models_open_and_interpolate(preset: str, tmp_path: Path) -> None:
     assert (made / "s-0.50" / "generation_config.json").is_file()
 
 
-def test_checkpoints_of_the_foundation_are_read_bit_for_bit(tmp_path: Path) -> None:
+def test_files_of_the_safetensors_package_are_read_bit_for_bit(tmp_path: Path) -> None:
     draws = np.random.default_rng(0)
     tensors = {f"t{i}": draws.standard_normal((i + 1, 3)).astype(np.float32) for i in range(12)}
-    write_checkpoint(tmp_path / "m", {"model_type": "x"}, tensors, tokenizer(tmp_path / "tok"))
-    slots = slots_of(Checkpoint.open(tmp_path / "m"))
+    write_json(tmp_path / "config.json", {"model_type": "x"})
+    save_file(tensors, tmp_path / "model.safetensors")
+    slots = slots_of(Checkpoint.open(tmp_path))
     assert {n: read_slot(s).tobytes() for n, s in slots.items()} == {
         n: t.tobytes() for n, t in tensors.items()
     }
