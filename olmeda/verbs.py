@@ -62,6 +62,10 @@ VERBS = {
         "olmeda.routing.analyse",
         "Measure how a mixture of experts routes tokens.",
     ),
+    "routing.upcycle": (
+        "olmeda.routing.upcycle",
+        "Make a mixture of experts of a dense checkpoint.",
+    ),
     "instruct.build": (
         "olmeda.instruct.build",
         "Turn documents into instances of instruction tasks.",
