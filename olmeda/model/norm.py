@@ -21,7 +21,10 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x_ND: Tensor) -> Tensor:
-        """Normalise the last dimension of ``x_ND``."""
+        """Normalise the last dimension of ``x_ND``; under autocast in fp32 all the same."""
+        if torch.is_autocast_enabled(x_ND.device.type):
+            width = (x_ND.shape[-1],)
+            return nn.functional.rms_norm(x_ND.float(), width, self.weight, self.eps)
         return rms_norm(x_ND, self.weight, self.eps)
 
 

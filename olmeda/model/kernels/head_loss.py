@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from olmeda.model.kernels.head_autocast import autocast_logprobs, is_autocast
+
 SLICE_ELEMENTS = 1 << 21
 """Logits held at once (8 MB in float32)."""
 
@@ -79,7 +81,19 @@ class _TokenLogprobs(torch.autograd.Function):
         return grad_h_ND, grad_head_VD, None
 
 
-summed_nll: Callable[[Tensor, Tensor, Tensor], Tensor] = _SummedNLL.apply
-"""``summed_nll(h_ND, head_VD, labels_N)``: minus the sum of the labels' log-probabilities."""
-label_logprobs: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = _TokenLogprobs.apply
-"""``label_logprobs(h_ND, head_VD, labels_N)``: each label's log-probability, and the logsumexp."""
+_summed_nll: Callable[[Tensor, Tensor, Tensor], Tensor] = _SummedNLL.apply
+_label_logprobs: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = _TokenLogprobs.apply
+
+
+def summed_nll(h_ND: Tensor, head_VD: Tensor, labels_N: Tensor) -> Tensor:
+    """Minus the sum of the labels' log-probabilities."""
+    if is_autocast(h_ND):
+        return -autocast_logprobs(h_ND, head_VD, labels_N)[0].sum()
+    return _summed_nll(h_ND, head_VD, labels_N)
+
+
+def label_logprobs(h_ND: Tensor, head_VD: Tensor, labels_N: Tensor) -> tuple[Tensor, Tensor]:
+    """Each label's log-probability, and the logsumexp."""
+    if is_autocast(h_ND):
+        return autocast_logprobs(h_ND, head_VD, labels_N)
+    return _label_logprobs(h_ND, head_VD, labels_N)
