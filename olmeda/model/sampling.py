@@ -1,34 +1,80 @@
-"""The next token from its scores: greedy, or drawn with temperature, top-k and top-p.
+"""The next token from its scores: greedy, or drawn with temperature, top-k, top-p and min-p.
 
-Shapes: ``B`` rows, ``V`` vocabulary, ranks run over ``V`` by falling score.
+A draw is the largest of ``score + noise`` with Gumbel noise: a draw from the softmax, and one that
+stays the same when scores move a little, so that a guess about scores is a guess about the draw.
+
+Shapes: ``B`` rows, ``V`` vocabulary.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from olmeda.base.errors import ConfigError
 
-def sample(
-    logits_BV: Tensor, chance_B: Tensor, *, temperature: float, top_k: int, top_p: float
-) -> Tensor:
-    """The next token ``[B]`` of each row; ``chance_B`` in [0, 1) decides the draw.
 
-    Temperature 0 is greedy. ``top_k`` 0 keeps all. ``top_p`` keeps the most probable tokens of
-    what top-k left until their sum reaches it, at least one (arXiv:1904.09751).
-    """
-    if temperature == 0:
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn. Temperature 0 is greedy, and then nothing else matters."""
+
+    temperature: float = 0.0
+    top_k: int = 0
+    """Only the so many most probable tokens; 0 keeps all."""
+    top_p: float = 1.0
+    """Only the most probable tokens until their sum reaches this, at least one (arXiv:1904.09751);
+    of what ``top_k`` left."""
+    min_p: float = 0.0
+    """Only tokens at least this probable compared with the most probable one (arXiv:2407.01082)."""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a value out of range."""
+        limits = [
+            ("temperature", self.temperature, 0 <= self.temperature < np.inf, "0 (greedy) or more"),
+            ("top_k", self.top_k, self.top_k >= 0, "0 (all) or more"),
+            ("top_p", self.top_p, 0 <= self.top_p <= 1, "from 0 to 1 (all)"),
+            ("min_p", self.min_p, 0 <= self.min_p <= 1, "from 0 (all) to 1"),
+        ]
+        for name, value, fits, wanted in limits:
+            if not fits:
+                raise ConfigError(f"{name} is {value}; it must be {wanted}")
+
+
+GREEDY = Sampling()
+
+
+def noise(seed: tuple[int, ...], place: int, size: int) -> Tensor:
+    """Standard Gumbel noise ``[size]`` for the ``place``-th token drawn under ``seed``."""
+    drawn = np.random.default_rng([*seed, place]).standard_exponential(size, np.float32)
+    return torch.from_numpy(-np.log(np.maximum(drawn, np.float32(1e-30))))
+
+
+def sample(logits_BV: Tensor, noise_BV: Tensor | None, how: Sampling) -> Tensor:
+    """The next token ``[B]`` of each row; greedy takes no noise."""
+    if how.temperature == 0:
         return logits_BV.argmax(-1)
-    ranked_BV, token_BV = torch.sort(logits_BV / temperature, dim=-1, descending=True, stable=True)
-    if top_k:
-        ranked_BV, token_BV = ranked_BV[:, :top_k], token_BV[:, :top_k]
-    probs_BV = torch.softmax(ranked_BV.double(), -1)
-    before_BV = probs_BV.cumsum(-1) - probs_BV
-    dropped_BV = before_BV >= top_p
-    dropped_BV[:, 0] = False
-    kept_BV = probs_BV.masked_fill(dropped_BV, 0.0)
-    upto_BV = kept_BV.cumsum(-1)
-    aim_B1 = chance_B.double()[:, None] * upto_BV[:, -1:]
-    rank_B1 = torch.searchsorted(upto_BV, aim_B1, right=True)
-    last_B1 = (kept_BV > 0).sum(-1, keepdim=True) - 1
-    return token_BV.gather(1, torch.minimum(rank_B1, last_B1))[:, 0]
+    assert noise_BV is not None, "a draw needs noise"
+    return (kept(logits_BV / how.temperature, how) + noise_BV).argmax(-1)
+
+
+def kept(scores_BV: Tensor, how: Sampling) -> Tensor:
+    """Scores of the tokens that may be drawn, -inf for the others."""
+    if how.top_k and how.top_k < scores_BV.shape[-1]:
+        # of equal scores at the border the first stay, as in a stable order
+        at_BK = torch.sort(scores_BV, descending=True, stable=True).indices[:, : how.top_k]
+        only_BV = torch.full_like(scores_BV, -torch.inf)
+        scores_BV = only_BV.scatter(1, at_BK, scores_BV.gather(1, at_BK))
+    if how.top_p < 1:
+        ranked_BV, at_BV = torch.sort(scores_BV, descending=True, stable=True)
+        probs_BV = torch.softmax(ranked_BV.double(), -1)
+        dropped_BV = probs_BV.cumsum(-1) - probs_BV >= how.top_p
+        dropped_BV[:, 0] = False
+        ranked_BV = ranked_BV.masked_fill(dropped_BV, -torch.inf)
+        scores_BV = torch.empty_like(scores_BV).scatter(1, at_BV, ranked_BV)
+    if how.min_p > 0:
+        least_B1 = scores_BV.amax(-1, keepdim=True) + float(np.log(how.min_p))
+        scores_BV = scores_BV.masked_fill(scores_BV < least_B1, -torch.inf)
+    return scores_BV
