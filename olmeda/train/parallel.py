@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -77,13 +77,13 @@ def gathered(model: Transformer) -> Transformer:
     settle(model)
     first = torch.distributed.get_rank() == 0
     with torch.device("cpu" if first else "meta"):
-        copy = type(model).__mro__[1](model.config)  # fully_shard made a class of its own
+        copy = Transformer(model.config)
     targets = copy.state_dict()
     for name, tensor in model.state_dict().items():
         value = whole(tensor)
         if first:
             targets[name].copy_(value)
-    return cast(Transformer, copy)
+    return copy
 
 
 def _sharded_parts(model: nn.Module) -> list[FSDPModule]:

@@ -22,7 +22,15 @@ from olmeda.base.files import (
     remove_tree,
     write_json,
 )
-from olmeda.train.state import INDEX, SavedState, drop, newest_state, on_cpu, saved_states
+from olmeda.train.state import (
+    INDEX,
+    SavedState,
+    drop,
+    newest_state,
+    on_cpu,
+    random_numbers_of,
+    saved_states,
+)
 from olmeda.train.world import ALONE, World
 
 FILE_BYTES = 256 << 20
@@ -43,7 +51,7 @@ class StateSaver:
         self._folder, self._keep_last = folder, keep_last
         self._background, self._world = background, world
         self._thread: threading.Thread | None = None
-        self._problem: Exception | None = None
+        self._problem: BaseException | None = None
         self._newest = -1
 
     @property
@@ -88,7 +96,7 @@ class StateSaver:
             if self._world.is_first:
                 for old in saved_states(self._folder)[: -self._keep_last]:
                     drop(self._folder, old)
-        except Exception as problem:  # of another thread: handed over, not swallowed
+        except (Exception, CheckpointException) as problem:  # handed to the thread that waits
             self._problem = problem
 
 
@@ -113,7 +121,7 @@ def write_state(
 def _write_shards(home: Path, tensors: Mapping[str, Tensor], world: World) -> None:
     dist.barrier(world.saving)
     writer = HuggingFaceStorageWriter(
-        str(home), fqn_to_index_mapping=_file_numbers(tensors), save_distributed=True
+        str(home), fqn_to_index_mapping=_file_numbers(tensors, world.size), save_distributed=True
     )
     save(dict(tensors), storage_writer=writer, process_group=world.saving)
     for file in sorted(home.glob(f"shard-{world.rank + 1:05d}-*")):
@@ -121,9 +129,13 @@ def _write_shards(home: Path, tensors: Mapping[str, Tensor], world: World) -> No
     dist.barrier(world.saving)
 
 
-def _file_numbers(tensors: Mapping[str, Tensor]) -> dict[str, int]:
-    """Which file of a process a tensor goes to, from 1: a new one every ``FILE_BYTES``."""
-    numbers, number, room = {}, 1, FILE_BYTES
+def _file_numbers(tensors: Mapping[str, Tensor], processes: int) -> dict[str, int]:
+    """Which file of a process a tensor goes to, from 1: a new one every ``FILE_BYTES``.
+
+    The first process's table holds for all, so it names what only others have.
+    """
+    number, room = 1, FILE_BYTES
+    numbers = {name: 1 for rank in range(processes) for name in random_numbers_of(rank)}
     for name in sorted(tensors):
         size = tensors[name].numel() * tensors[name].element_size()
         if room < size and room < FILE_BYTES:
@@ -144,11 +156,11 @@ def last_saved(folder: Path) -> str:
     )
 
 
-def _told(problem: Exception) -> str:
+def _told(problem: BaseException) -> str:
     """Why a state could not be saved, in a person's words."""
     if isinstance(problem, CheckpointException):
         first = next(iter(problem.failures.values()))[0]
-        problem = first if isinstance(first, Exception) else problem
-    refused = os_error_of(problem)
+        problem = first
+    refused = os_error_of(problem) if isinstance(problem, Exception) else None
     told = refusal(refused) if refused else str(problem).strip().partition("\n")[0]
     return f"the state could not be saved: {told}"

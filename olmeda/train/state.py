@@ -196,20 +196,27 @@ def _room(name: str, about: TensorStorageMetadata, params: Mapping[str, Tensor])
     return torch.empty(about.size, dtype=dtype)
 
 
+def random_numbers_of(rank: int) -> tuple[str, str]:
+    """The names of a process's random numbers: of its CPU, and of its device."""
+    return f"rng.{rank}", f"rng.{rank}.cuda"
+
+
 def _random_numbers(world: World) -> dict[str, Tensor]:
     """The state of torch's random numbers; every process has its own."""
-    held = {f"rng.{world.rank}": torch.get_rng_state()}
+    own, of_device = random_numbers_of(world.rank)
+    held = {own: torch.get_rng_state()}
     if world.device.startswith("cuda"):
-        held[f"rng.{world.rank}.cuda"] = torch.cuda.get_rng_state()
+        held[of_device] = torch.cuda.get_rng_state()
     return held
 
 
 def _set_random_numbers(tensors: Mapping[str, Tensor], world: World) -> None:
     """A process that the saved world did not have keeps the numbers its seed gave it."""
-    if f"rng.{world.rank}" in tensors:
-        torch.set_rng_state(tensors[f"rng.{world.rank}"])
-    if f"rng.{world.rank}.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors[f"rng.{world.rank}.cuda"])
+    own, of_device = random_numbers_of(world.rank)
+    if own in tensors:
+        torch.set_rng_state(tensors[own])
+    if of_device in tensors:
+        torch.cuda.set_rng_state(tensors[of_device])
 
 
 @contextlib.contextmanager
