@@ -76,21 +76,35 @@ class TrainingLog:
         home = self.home
         if home is None:  # it is being renamed, or was removed
             return
-        if self._went_back(home):
-            self.progress, self.speeds, self.launches, self._read = [], [], [], {}
         self._home = home
         self.finished = (home / RECORD).is_file()
-        self.progress += self._rows(home / PROGRESS, dict)
-        self.speeds += self._rows(home / "journal" / SPEED, dict)
+        if self._went_back(home):
+            self._forget()
+        try:
+            self._read_on(home)
+        except msgspec.MsgspecError:
+            self._forget()  # what was read last had been cut off, and other rows stand there now
+            try:
+                self._read_on(home)
+            except msgspec.MsgspecError as problem:
+                raise ArtifactError(
+                    f"{home}: a log holds a line that is no row: {problem}"
+                ) from None
+
+    def _read_on(self, home: Path) -> None:
+        _append(self.progress, self._rows(home / PROGRESS, dict))
+        _append(self.speeds, self._rows(home / "journal" / SPEED, dict))
         self.launches += self._rows(home / "journal" / LAUNCHES, Launch)
 
+    def _forget(self) -> None:
+        self.progress, self.speeds, self.launches, self._read = [], [], [], {}
+
     def _went_back(self, home: Path) -> bool:
-        held = self._read.get(PROGRESS, 0)
-        if (home / PROGRESS).stat().st_size < held:
+        if (home / PROGRESS).stat().st_size < self._read.get(PROGRESS, 0):
             return True
         launches = home / "journal" / LAUNCHES
         known = self._read.get(LAUNCHES, 0)
-        return bool(self._read) and launches.is_file() and launches.stat().st_size != known
+        return bool(known) and launches.is_file() and launches.stat().st_size != known
 
     def _rows(self, file: Path, kind: Any) -> list[Any]:
         """The whole lines of a file past what was read; a line being written waits."""
@@ -101,12 +115,7 @@ class TrainingLog:
             added = lines.read()
         whole = added[: added.rfind(b"\n") + 1]
         self._read[file.name] = self._read.get(file.name, 0) + len(whole)
-        try:
-            return [msgspec.json.decode(line, type=kind) for line in whole.splitlines()]
-        except msgspec.MsgspecError as problem:
-            raise ArtifactError(
-                f"{file}: holds a line that is no row of a run: {problem}"
-            ) from None
+        return [msgspec.json.decode(line, type=kind) for line in whole.splitlines()]
 
     def points(self, measure: str) -> list[tuple[int, Any]]:
         """``(step, value)`` wherever the measure was logged."""
@@ -150,6 +159,14 @@ class TrainingLog:
         """Whether the run is unfinished and nothing has been written for long."""
         usual = (self.speeds[-1]["seconds"] if self.speeds else 0.0) * QUIET_STEPS
         return not self.finished and self.seconds_since > max(usual, QUIET_SECONDS)
+
+
+def _append(held: list[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> None:
+    """Add rows; a step that comes again takes the place of what was logged from it on."""
+    for row in rows:
+        while held and held[-1]["step"] >= row["step"]:
+            held.pop()
+        held.append(row)
 
 
 def seconds_a_step(speeds: Sequence[dict[str, Any]]) -> float | None:

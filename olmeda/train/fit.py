@@ -7,12 +7,14 @@ the state to resume from in ``resume/`` until ``finish`` removes it.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from torch import nn
 
 from olmeda.artifacts.lineage import Making
+from olmeda.artifacts.training_log import Launch
 from olmeda.base.log import say
 from olmeda.model.config import ModelConfig
 from olmeda.model.flops import active_parameters, parameters
@@ -24,7 +26,7 @@ from olmeda.train.interrupt import noting_sigterm, stop_when_asked
 from olmeda.train.loop import Batches, Diverged, Hook, train
 from olmeda.train.machine import OutOfMemory
 from olmeda.train.monitors import NOTHING, Monitors, Opening
-from olmeda.train.progress import ProgressLog, SpeedLog, StepMeter
+from olmeda.train.progress import ProgressLog, SpeedLog, StepMeter, note_launch
 from olmeda.train.saving import StateSaver, last_saved
 from olmeda.train.settings import LoopConfig
 from olmeda.train.state import (
@@ -130,6 +132,8 @@ def _telling(
     done = held.steps if held else 0
     log = ProgressLog(making.path / "progress.jsonl", held.progress_bytes if held else 0)
     speed = SpeedLog(making.journal / "speed.jsonl", monitors.flops_per_token, monitors.peak_flops)
+    peak, each = monitors.peak_flops, monitors.flops_per_token
+    note_launch(making.journal, Launch(done, until, time.time(), world.size, peak, each))
     label = making.path.name.removeprefix(".").removesuffix(".making")
     meter = StepMeter(label, until, done, speed)
     for part in (log, speed, meter):
