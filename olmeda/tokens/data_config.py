@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from olmeda.artifacts.lineage import check
 from olmeda.artifacts.tokenset import TokenSet
-from olmeda.base.config import Config
+from olmeda.base.config import IMMATERIAL, Config
 from olmeda.base.errors import ConfigError, nearest
 from olmeda.base.files import digest_value
 from olmeda.tokens.allotment import BLOCK, Allotment, Share, legs_of
@@ -112,7 +112,7 @@ class DataConfig(Config, frozen=True):
     mix: MixConfig | None = None
     repeats: RepeatRule | None = None
     """Mask instances that repeat themselves; ``{}`` is OLMo 2's rule."""
-    verify: bool = True
+    verify: Annotated[bool, IMMATERIAL] = True
     """Read all ids once before the first step and hold them against the digests of the set."""
 
     def build(self, tokenset: TokenSet, sequence: int, seed: int) -> TokenLoader:
@@ -170,6 +170,12 @@ def _exactly(source: str) -> str:
 def _allotted(mix: MixConfig, parts: tuple[Part, ...], sequence: int, seed: int) -> Allotment:
     most = [mix.repeat.get(p.name, math.inf) * p.packing.instances for p in parts]
     most = [math.floor(m) if m < math.inf else m for m in most]
+    for part, limit in zip(parts, most):
+        if limit < 1:
+            raise ConfigError(
+                f"data.mix.repeat: {mix.repeat[part.name]:g} of the {part.packing.instances} "
+                f"instances of {part.name!r} is less than one; raise it, or give it no share"
+            )
     stages = mix.stages or (StageConfig(shares=mix.shares),)
     plan: list[Share] = []
     place, before = 0, [0.0]

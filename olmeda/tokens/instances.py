@@ -34,10 +34,12 @@ SPANS = {
     "source": pl.String,
     "from": pl.Int64,
     "upto": pl.Int64,
+    "document": pl.Int64,
 }
 """One row for each stretch of a document in an instance: the instance's place in the order, and
 that its labels ``begin .. end`` are the tokens ``from .. upto`` of the document. Labels, since they
-are what is learned from: an epoch has every token once among them."""
+are what is learned from: an epoch has every token once among them. ``document`` is its row in
+``TokenSet.documents``."""
 
 
 class Loader(Protocol):

@@ -103,6 +103,7 @@ class TokenLoader:
             pl.Series("end", found.end_S),
             pl.Series("from", found.from_S),
             pl.Series("upto", found.from_S + found.end_S - found.begin_S),
+            pl.Series("document", found.document_S),
         ).select(pl.col(name).cast(kind) for name, kind in SPANS.items())
 
     def places_of(self, document: int, before: int) -> np.ndarray:

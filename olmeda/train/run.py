@@ -23,6 +23,7 @@ from olmeda.train.checkpoints import CheckpointsConfig
 from olmeda.train.fit import finish, fit
 from olmeda.train.machine import prepare
 from olmeda.train.monitor_config import MonitorConfig, ProbeConfig
+from olmeda.train.order_record import write_order
 from olmeda.train.parallel import ParallelConfig, gathered
 from olmeda.train.rows import language_loss
 from olmeda.train.settings import PretrainLoop
@@ -84,6 +85,7 @@ def run(config: RunConfig, making: Making) -> None:
         copy = gathered(model)
         if world.is_first:
             hf.save(copy, folder, tokens.tokenizer)
+            write_order(folder, tokens, batches.order_digest)
 
     loss_fn = language_loss(config.model)
     end = fit(model, batches, loss_fn, loop, making, monitors, world, config.checkpoints, write)
@@ -101,7 +103,15 @@ def batches_of(config: RunConfig, tokens: TokenSet, world: World = ALONE) -> Ins
     loader = config.data.build(tokens, loop.sequence, config.seed)
     changes = loop.batch_schedule, loop.sequence_schedule
     stages = stages_of(loader, loop.batch_tokens, *changes, world)
-    return InstanceBatches(loader, stages, loop.micro_tokens, world)
+    batches = InstanceBatches(loader, stages, loop.micro_tokens, world)
+    until = loop.until.in_steps(batches.after)
+    if loader.places is not None and batches.draws(until).first > loader.places:
+        raise ConfigError(
+            f"data.mix: with its caps on repetition the mixture has {loader.places} instances of "
+            f"{loader.sequence} tokens, fewer than the {batches.draws(until).first} of {until} "
+            "steps; raise data.mix.repeat, or train for less"
+        )
+    return batches
 
 
 def require_fit(tokens: TokenSet, model: ModelConfig, sequence: int) -> None:

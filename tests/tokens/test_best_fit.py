@@ -60,7 +60,7 @@ def test_an_epoch_predicts_every_token_of_every_document_once(loader: TokenLoade
         for name, row, count in opened.documents.select("id", "row", "count").iter_rows()
     }
     seen = {name: np.zeros(len(ids), int) for name, ids in whole.items()}
-    for place, begin, end, name, _, since, upto in spans.iter_rows():
+    for place, begin, end, name, _, since, upto, _ in spans.iter_rows():
         assert np.array_equal(read.labels_BT[place, begin:end], whole[name][since:upto])
         before = whole[name][since - 1] if since else opened.index.special["eos"]
         assert read.ids_BT[place, begin] == before

@@ -69,7 +69,7 @@ def test_spans_and_rows_agree_in_a_mixture(opened: TokenSet) -> None:
         for name, row, count in opened.documents.select("id", "row", "count").iter_rows()
     }
     told = np.full(read.labels_BT.shape, IGNORED)
-    for place, begin, end, name, _, since, upto in spans.iter_rows():
+    for place, begin, end, name, _, since, upto, _ in spans.iter_rows():
         told[place - 100, begin:end] = whole[name][since:upto]
     assert np.array_equal(told, read.labels_BT)
     assert read.lengths is not None
@@ -167,6 +167,7 @@ def test_every_setting_changes_the_digest(opened: TokenSet) -> None:
     [
         ({"shares": {"od": 1}}, "no part is called 'od'.*has odd"),
         ({"shares": {"odd": 1}, "repeat": {"Topics": 2}}, "no part is called 'Topics'.*topics"),
+        ({"shares": {"odd": 1}, "repeat": {"odd": 0.01}}, "instances of 'odd' is less than one"),
         ({"shares": {"odd": 0}}, "the shares of a stage are all 0"),
         ({"shares": {"odd": 1, "topics": 5000}}, "'odd' is less than one instance in 2048"),
         ({"shares": {"a": 1}, "parts": {"a": {"sources": ["x*"]}}}, "part 'a': .*less than one"),

@@ -70,7 +70,7 @@ def test_spans_tell_whose_every_token_is(opened: TokenSet) -> None:
         for name, row, pieces in opened.documents.select("id", "row", "count").iter_rows()
     }
     told = np.full((count, 40), -1, np.int64)
-    for place, begin, end, name, _, since, upto in spans.iter_rows():
+    for place, begin, end, name, _, since, upto, _ in spans.iter_rows():
         assert upto - since == end - begin > 0
         told[place - first, begin:end] = whole[name][since:upto]
     assert np.array_equal(told, rows.labels_BT)
