@@ -53,11 +53,13 @@ def lm_loss(
     real_BT = None if experts is None else real_tokens(counts_BT)
     hidden = model(ids_BT, segments=segments, real_BT=real_BT)
     h_ND, labels_N = _counted(hidden.h_BTD, labels_BT, counts_BT)
+    head_VD, cap = model.head_weight, model.config.logit_softcap
     if z:
-        logp_N, lse_N = label_logprobs(h_ND, model.head_weight, labels_N)
+        logp_N, lse_N = label_logprobs(h_ND, head_VD, labels_N, softcap=cap)
         nll_sum, z_sum = -logp_N.sum(), lse_N.square().sum()
     else:
-        nll_sum, z_sum = summed_nll(h_ND, model.head_weight, labels_N), h_ND.new_zeros(())
+        nll_sum = summed_nll(h_ND, head_VD, labels_N, softcap=cap)
+        z_sum = h_ND.new_zeros(())
     count_visits(model, hidden.routers, real_BT)
     by_sequence = experts is not None and experts.balance_over == "sequence"
     groups = len(ids_BT) if by_sequence else 1
@@ -70,7 +72,8 @@ def token_logprobs(model: Transformer, ids_BT: Tensor, labels_BT: Tensor) -> Ten
     counts_BT = labels_BT != IGNORED
     hidden = model(ids_BT, real_BT=None if model.config.experts is None else real_tokens(counts_BT))
     h_ND, labels_N = _counted(hidden.h_BTD, labels_BT, counts_BT)
-    logp_N, _ = label_logprobs(h_ND, model.head_weight, labels_N)
+    cap = model.config.logit_softcap
+    logp_N, _ = label_logprobs(h_ND, model.head_weight, labels_N, softcap=cap)
     return logp_N.new_zeros(labels_BT.shape).masked_scatter(counts_BT, logp_N)
 
 

@@ -85,15 +85,17 @@ _summed_nll: Callable[[Tensor, Tensor, Tensor], Tensor] = _SummedNLL.apply
 _label_logprobs: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = _TokenLogprobs.apply
 
 
-def summed_nll(h_ND: Tensor, head_VD: Tensor, labels_N: Tensor) -> Tensor:
-    """Minus the sum of the labels' log-probabilities."""
-    if is_autocast(h_ND):
-        return -autocast_logprobs(h_ND, head_VD, labels_N)[0].sum()
+def summed_nll(h_ND: Tensor, head_VD: Tensor, labels_N: Tensor, *, softcap: float = 0.0) -> Tensor:
+    """Minus the sum of the labels' log-probabilities; ``softcap`` as ``Transformer.logits``."""
+    if softcap or is_autocast(h_ND):
+        return -autocast_logprobs(h_ND, head_VD, labels_N, softcap)[0].sum()
     return _summed_nll(h_ND, head_VD, labels_N)
 
 
-def label_logprobs(h_ND: Tensor, head_VD: Tensor, labels_N: Tensor) -> tuple[Tensor, Tensor]:
-    """Each label's log-probability, and the logsumexp."""
-    if is_autocast(h_ND):
-        return autocast_logprobs(h_ND, head_VD, labels_N)
+def label_logprobs(
+    h_ND: Tensor, head_VD: Tensor, labels_N: Tensor, *, softcap: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Each label's log-probability, and the logsumexp; ``softcap`` likewise."""
+    if softcap or is_autocast(h_ND):
+        return autocast_logprobs(h_ND, head_VD, labels_N, softcap)
     return _label_logprobs(h_ND, head_VD, labels_N)
