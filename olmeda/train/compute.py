@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from olmeda.base.config import Config
@@ -61,11 +62,11 @@ class ComputeConfig(Config, frozen=True):
         """Change, in place, how ``model`` computes: before it is sharded or trained."""
         if self.where() == "cuda":  # cuBLAS repeats its results with a workspace of this kind alone
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        if self.recompute:
-            recompute_blocks(model, self.recompute)
-        if self.compile:
-            for block in model.blocks:
-                block.compile()
+        for number, block in enumerate(model.blocks):
+            if self.compile:
+                block.forward = torch.compile(block.forward)  # type: ignore[method-assign]
+            if self.recompute and number % self.recompute == 0:
+                recompute_forward(block)
 
     def computing(self, loss_fn: LossFn) -> LossFn:
         """The loss in the precision of this configuration."""
@@ -88,11 +89,9 @@ def in_bf16(loss_fn: LossFn, device: str) -> LossFn:
     return loss
 
 
-def recompute_blocks(model: Transformer, every: int = 1) -> None:
-    """Let every ``every``-th block keep its input alone, and compute again when gradients flow."""
-    for block in list(model.blocks)[::every]:
-        # nothing in a block draws random numbers, so their state need not be kept
-        forward = functools.partial(
-            checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False
-        )
-        block.forward = forward  # type: ignore[method-assign]
+def recompute_forward(block: nn.Module) -> None:
+    """Let a block keep its input alone, and compute again when gradients flow back."""
+    # nothing in a block draws random numbers, so their state need not be kept
+    block.forward = functools.partial(  # type: ignore[method-assign]
+        checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False
+    )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from olmeda.artifacts.lineage import Making
@@ -55,16 +56,18 @@ def fit(
     world: World = ALONE,
     checkpoints: CheckpointsConfig = STATES,
     write: Callable[[Path], None] | None = None,
+    optimizers: Sequence[torch.optim.Optimizer] | None = None,
 ) -> Position:
     """Train ``model`` in place as ``loop`` says, from the saved state if an earlier run left one.
 
     ``monitors`` run before a step is logged, so that what they measure enters its row.
-    ``write(folder)`` writes the model as it is, for the checkpoints that are kept. Raises Diverged
-    naming the step and the last saved state; ResourceError after SIGTERM, and where a state could
-    not be saved.
+    ``write(folder)`` writes the model as it is, for the checkpoints that are kept; ``optimizers``:
+    those of ``loop`` unless given. Raises Diverged naming the step and the last saved state;
+    ResourceError after SIGTERM, and where a state could not be saved.
     """
     until = loop.until.in_steps(batches.after)
-    optimizers = loop.optim.build(model, loop.lr)
+    if optimizers is None:
+        optimizers = loop.optim.build(model, loop.lr)
     skip = loop.skip.build() if loop.skip else None
     memory = {**monitors.memory, **(skip.memory if skip else {})}
     trained = Trained(model, optimizers, batches.order_digest, memory, world)

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import DTensor, Replicate
+
+from olmeda.train.parallel import laid_as, whole
 
 Scale = Literal["adamw", "original"]
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -93,9 +94,7 @@ class Muon(torch.optim.Optimizer):
             state["momentum"] = torch.zeros_like(param)
         running: Tensor = state["momentum"].lerp_(grad, 1 - momentum)
         found = grad.lerp(running, momentum) if nesterov else running.clone()
-        if isinstance(found, DTensor):
-            found = found.full_tensor()
-        return found.view(-1, *param.shape[-2:])
+        return whole(found).view(-1, *param.shape[-2:])
 
 
 def _by_matrix_shape(matrices: list[Tensor]) -> list[list[Tensor]]:
@@ -116,9 +115,4 @@ def _orthogonalise_in_place(matrices: list[Tensor], rounds: int, scale: Scale) -
 
 def _add(param: Tensor, update_SRC: Tensor, alpha: float) -> None:
     """Add ``alpha`` times a whole update, of a sharded parameter each process its shard."""
-    update = update_SRC.view(param.shape)
-    if isinstance(param, DTensor):
-        everywhere = [Replicate()] * param.device_mesh.ndim
-        update = DTensor.from_local(update, param.device_mesh, everywhere, run_check=False)
-        update = update.redistribute(param.device_mesh, param.placements)
-    param.add_(update, alpha=alpha)
+    param.add_(laid_as(update_SRC.view(param.shape), param), alpha=alpha)

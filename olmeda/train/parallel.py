@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, Replicate
 
 from olmeda.base.config import Config
 from olmeda.model.transformer import Transformer
@@ -65,6 +65,16 @@ def whole(tensor: Tensor) -> Tensor:
 def local(tensor: Tensor) -> Tensor:
     """This process's share of a tensor."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def laid_as(value: Tensor, param: Tensor) -> Tensor:
+    """A whole tensor, the same on every process, on the device of ``param`` and sharded as it."""
+    value = value.to(param.device)
+    if not isinstance(param, DTensor):
+        return value
+    everywhere = [Replicate()] * param.device_mesh.ndim
+    held = DTensor.from_local(value, param.device_mesh, everywhere, run_check=False)
+    return held.redistribute(param.device_mesh, param.placements)
 
 
 def gathered(model: Transformer) -> Transformer:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
+import torch
 from pydantic import Field
 
 from olmeda.artifacts.lineage import Making
@@ -20,6 +21,7 @@ from olmeda.model.transformer import Transformer
 from olmeda.tokens.data_config import DataConfig
 from olmeda.train.batches import InstanceBatches, stages_of
 from olmeda.train.checkpoints import CheckpointsConfig
+from olmeda.train.compute import ComputeConfig
 from olmeda.train.fit import finish, fit
 from olmeda.train.machine import prepare
 from olmeda.train.monitor_config import MonitorConfig, ProbeConfig
@@ -27,6 +29,7 @@ from olmeda.train.order_record import write_order
 from olmeda.train.parallel import ParallelConfig, gathered
 from olmeda.train.rows import language_loss
 from olmeda.train.settings import PretrainLoop
+from olmeda.train.start import started_from, take_optimizer, write_optimizer
 from olmeda.train.watching import watch
 from olmeda.train.world import ALONE, World, joined, world_of
 
@@ -38,19 +41,26 @@ class RunConfig(Config, frozen=True):
     heldout: ArtifactPath | None = None
     """Tokens that are measured and never trained on."""
     model: ModelConfig
+    start: ArtifactPath | None = None
+    """A checkpoint of such a model to begin from; absent: weights drawn from the seed."""
+    start_optimizer: bool = False
+    """Begin with what the optimiser of ``start`` knew, where it was kept."""
+    keep_optimizer: bool = False
+    """Write what the optimiser knows into the checkpoint, for a further stage to begin with."""
     data: DataConfig = DataConfig()
     loop: PretrainLoop
     probe: ProbeConfig = ProbeConfig()
     monitor: MonitorConfig = MonitorConfig()
     parallel: Annotated[ParallelConfig, IMMATERIAL] = ParallelConfig()
     checkpoints: Annotated[CheckpointsConfig, IMMATERIAL] = CheckpointsConfig()
+    compute: ComputeConfig = ComputeConfig()
     threads: Annotated[int, Field(gt=0)] = 1
     seed: int = 0
     """Of the first weights and of the order of the data."""
 
 
 def _processes(config: RunConfig) -> AbstractContextManager[World]:
-    return joined(config.parallel.timeout_seconds)
+    return joined(config.parallel.timeout_seconds, config.compute.where())
 
 
 @verb("train.run", makes="checkpoint", resumable=True, crew=_processes)
@@ -63,9 +73,8 @@ def run(config: RunConfig, making: Making) -> None:
     tokens = TokenSet.open(config.tokens)
     require_fit(tokens, config.model, loop.sequence)
     prepare(config.threads, config.seed)
-    model = Transformer.initialised(config.model, config.seed)
-    config.parallel.place(model, world)
     batches = batches_of(config, tokens, world)
+    model, optimizers = _begin(config, tokens, world)
     measured = None
     if config.heldout is not None:
         measured = TokenSet.open(config.heldout)
@@ -83,15 +92,36 @@ def run(config: RunConfig, making: Making) -> None:
 
     def write(folder: Path) -> None:
         copy = gathered(model)
+        if config.keep_optimizer:
+            write_optimizer(folder, model, optimizers, writes=world.is_first)
         if world.is_first:
             hf.save(copy, folder, tokens.tokenizer)
             write_order(folder, tokens, batches.order_digest)
 
-    loss_fn = language_loss(config.model)
-    end = fit(model, batches, loss_fn, loop, making, monitors, world, config.checkpoints, write)
+    loss_fn = config.compute.computing(language_loss(config.model))
+    kept = config.checkpoints, write
+    end = fit(model, batches, loss_fn, loop, making, monitors, world, *kept, optimizers)
     write(making.path)
     if world.is_first:
         finish(making, end, config.model)
+
+
+def _begin(
+    config: RunConfig, tokens: TokenSet, world: World
+) -> tuple[Transformer, list[torch.optim.Optimizer]]:
+    """Model and optimisers before the first step: fresh, or those of another run."""
+    if config.start is not None:
+        model = started_from(config.start, config.model, tokens)
+    elif config.start_optimizer:
+        raise ConfigError("start_optimizer: there is no checkpoint to take it from; say start=PATH")
+    else:
+        model = Transformer.initialised(config.model, config.seed)
+    config.compute.apply(model)
+    config.parallel.place(model, world)
+    optimizers = config.loop.optim.build(model, config.loop.lr)
+    if config.start is not None and config.start_optimizer:
+        take_optimizer(config.start, model, optimizers)
+    return model, optimizers
 
 
 def batches_of(config: RunConfig, tokens: TokenSet, world: World = ALONE) -> InstanceBatches:

@@ -1,0 +1,151 @@
+"""Beginning from a checkpoint instead of fresh weights, with or without its optimiser's state.
+
+A further stage of training (annealing, a longer context) is a run of its own with its own data,
+schedule and order. ``optimizer.safetensors`` beside the weights, where a run was told to keep it,
+holds ``<optimiser>.<parameter>.<key>``, each tensor whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from olmeda.artifacts.checkpoint import Checkpoint
+from olmeda.artifacts.tensors import TensorWriter
+from olmeda.artifacts.tokenset import TokenSet
+from olmeda.base.errors import ArtifactError, ConfigError
+from olmeda.base.log import say
+from olmeda.model import hf
+from olmeda.model.config import ModelConfig
+from olmeda.model.hf_config import from_hf
+from olmeda.model.hf_names import parts, views
+from olmeda.model.transformer import Transformer
+from olmeda.train.parallel import laid_as, whole
+
+OPTIMIZER = "optimizer.safetensors"
+MAY_CHANGE = (
+    *("sequence", "rope_theta", "rope_scaling", "window", "full_every"),
+    *("z_weight", "init", "init_std", "init_cutoff", "zero_out"),
+)
+"""Fields that another stage of training may set anew: of the context, and of training alone."""
+EXPERTS_MAY_CHANGE = ("balance_weight", "z_weight", "balance_over", "bias_rate")
+
+
+def started_from(path: Path, config: ModelConfig, tokens: TokenSet) -> Transformer:
+    """A model of ``config`` with the weights of the checkpoint ``path``.
+
+    Raises ConfigError where the weights were trained as another model, ArtifactError where they
+    were trained with another tokenizer than that of ``tokens``, or do not fit.
+    """
+    checkpoint = Checkpoint.open(path)
+    tokens.require_tokenizer(checkpoint.tokenizer_digest(), str(path))
+    require_same_model(from_hf(checkpoint.config, str(path / "config.json")), config, path)
+    model = Transformer(config)
+    hf.fill(checkpoint, lambda stacked: views(model, parts(config, stacked=stacked)))
+    return model
+
+
+def require_same_model(held: ModelConfig, wanted: ModelConfig, path: Path) -> None:
+    """Raise ConfigError unless the two differ in what a stage of training may change alone."""
+    changed = []
+    for name, value in _fields(wanted):
+        before = dict(_fields(held))[name]
+        if value == before:
+            continue
+        if name not in MAY_CHANGE and name.removeprefix("experts.") not in EXPERTS_MAY_CHANGE:
+            raise ConfigError(
+                f"model.{name} is {value}, but the weights of {path} were trained with {before}; "
+                "describe the same model, or start from other weights"
+            )
+        changed.append(f"{name} {before} -> {value}")
+    if changed:
+        say(f"{path}: trained on with other settings: {', '.join(changed)}")
+
+
+def _fields(config: ModelConfig) -> Iterator[tuple[str, object]]:
+    for name, value in config.model_dump(exclude={"experts"}).items():
+        yield name, value
+    for name, value in (config.experts.model_dump() if config.experts else {}).items():
+        yield f"experts.{name}", value
+    yield "experts", config.experts is not None
+
+
+def write_optimizer(
+    folder: Path,
+    model: nn.Module,
+    optimizers: Sequence[torch.optim.Optimizer],
+    *,
+    writes: bool = True,
+) -> None:
+    """Write what the optimisers know into ``folder``, one tensor made whole after the other.
+
+    Every process of a sharded model calls it; those without ``writes`` only help.
+    """
+    held = dict(_states(model, optimizers))
+    if not writes:
+        for value in held.values():
+            whole(value)
+        return
+    layout = {name: ("F32", tuple(value.shape)) for name, value in held.items()}
+    with TensorWriter(folder / OPTIMIZER, layout) as out:
+        for name, value in held.items():
+            out.write(name, whole(value).detach().cpu().float().numpy())
+
+
+def take_optimizer(
+    path: Path, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]
+) -> None:
+    """Fill the optimisers from the checkpoint ``path``; rates come from the configuration.
+
+    Raises ArtifactError where it keeps none, or that of other optimisers.
+    """
+    file = path / OPTIMIZER
+    if not file.is_file():
+        raise ArtifactError(
+            f"{path}: keeps no state of its optimiser; train it with keep_optimizer=true, or go on "
+            "without one: start_optimizer=false"
+        )
+    names = {id(param): name for name, param in model.named_parameters()}
+    with safe_open(file, framework="pt") as tensors:
+        held: dict[str, dict[str, str]] = {}
+        for name in tensors.keys():  # noqa: SIM118 (no dict)
+            param, _, key = name.rpartition(".")
+            held.setdefault(param, {})[key] = name
+        for number, optimizer in enumerate(optimizers):
+            for param in [p for group in optimizer.param_groups for p in group["params"]]:
+                # a parameter that never had a gradient has no state
+                for key, name in held.pop(f"{number}.{names[id(param)]}", {}).items():
+                    value = _placed(tensors.get_tensor(name), param, f"{file}: {name}")
+                    optimizer.state[param][key] = value
+            if not optimizer.state:
+                held["nothing of one optimiser"] = {}
+    if held:
+        raise ArtifactError(
+            f"{file}: is of other optimisers or parameters ({next(iter(held))}); say the same "
+            "loop.optim as the run that kept it, or start_optimizer=false"
+        )
+
+
+def _placed(value: Tensor, param: Tensor, where: str) -> Tensor:
+    """A whole tensor of the optimiser, or a count of steps, where its parameter is."""
+    if value.ndim == 0:
+        return value.to(param.device)
+    if value.shape != param.shape:
+        raise ArtifactError(
+            f"{where} is {list(value.shape)}, but the parameter {list(param.shape)}"
+        )
+    return laid_as(value, param)
+
+
+def _states(
+    model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]
+) -> Iterator[tuple[str, Tensor]]:
+    names = {id(param): name for name, param in model.named_parameters()}
+    for number, optimizer in enumerate(optimizers):
+        for param in [p for group in optimizer.param_groups for p in group["params"]]:
+            for key, value in optimizer.state.get(param, {}).items():
+                yield f"{number}.{names[id(param)]}.{key}", value
