@@ -28,6 +28,13 @@ def attend(
     become ``c tanh(score / c)``; 0 leaves them. With ``segments`` each stretch sees itself only,
     at the cost of calls for each length.
     """
+    if _kernel_takes(q_BTHC):
+        q_NHC, k_NGC, v_NGC = (t.flatten(0, 1) for t in (q_BTHC, k_BTGC, v_BTGC))
+        alone = (q_BTHC.shape[1],) * q_BTHC.shape[0]
+        lengths = alone if segments is None else segments.lengths
+        from olmeda.model.kernels.attention import attention
+
+        return attention(q_NHC, k_NGC, v_NGC, lengths, window, softcap).view_as(q_BTHC)
     if segments is None:
         return _causal(q_BTHC, k_BTGC, v_BTGC, window, softcap)
     q_NHC, k_NGC, v_NGC = (t.flatten(0, 1) for t in (q_BTHC, k_BTGC, v_BTGC))
@@ -39,6 +46,12 @@ def attend(
         order.append(places_PL.flatten())
     mixed_NHC = torch.cat(parts)[torch.argsort(torch.cat(order))]
     return mixed_NHC.view_as(q_BTHC)
+
+
+def _kernel_takes(q_BTHC: Tensor) -> bool:
+    """Whether our own kernel computes this; otherwise torch's, on any device and in any dtype."""
+    plain = q_BTHC.device.type == "cpu" and q_BTHC.dtype == torch.float32 and q_BTHC.numel() > 0
+    return plain and q_BTHC.shape[-1] % 16 == 0 and not torch.compiler.is_compiling()
 
 
 def attend_cached(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from olmeda.model.attend import attend, attend_cached
+from olmeda.model.kernels import threads
 from olmeda.model.segments import Segments
 
 
@@ -78,3 +79,33 @@ def test_cached_attention_equals_the_last_rows_of_the_whole(softcap: float) -> N
     keys, values = k.transpose(1, 2), v.transpose(1, 2)
     found = attend_cached(q[:, 25:], keys, values, mask, softcap=softcap)
     torch.testing.assert_close(found, whole[:, 25:], rtol=1e-5, atol=1e-5)
+
+
+def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "WORTH_SPLITTING", 0)
+    q, k, v = drawn(3, 150, 4, 2, 32)
+    found = []
+    for number in (1, 3):
+        monkeypatch.setattr(torch, "get_num_threads", lambda number=number: number)
+        mixed = attend(q, k, v)
+        found.append([mixed, *torch.autograd.grad(mixed.square().sum(), (q, k, v))])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_attention_takes_strided_slices_of_a_fused_product() -> None:
+    wide = torch.randn(2, 70, 3 * 64, generator=torch.Generator().manual_seed(1))
+    q, k, v = (t.unflatten(-1, (2, 32)) for t in wide.split(64, -1))
+    wanted = formula(q, k, v, 0, 0.0, (70, 70))
+    torch.testing.assert_close(attend(q, k, v).double(), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_huge_scores_do_not_overflow() -> None:
+    q, k, v = (100 * t.detach() for t in drawn(1, 60, 2, 2, 32))
+    wanted = formula(q, k, v, 0, 0.0, (60,))
+    torch.testing.assert_close(attend(q, k, v).double(), wanted, rtol=1e-4, atol=1e-2)
+
+
+def test_torch_computes_what_the_kernel_does_not_take() -> None:
+    q, k, v = (t.detach().double() for t in drawn(1, 60, 2, 2, 32))
+    torch.testing.assert_close(attend(q, k, v), formula(q, k, v, 0, 0.0, (60,)))
+    assert attend(*(t.to("meta") for t in (q, k, v))).shape == q.shape
