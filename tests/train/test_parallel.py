@@ -1,0 +1,128 @@
+"""Two processes, started by torchrun, against one: equal losses, resuming, resharding, losses."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from olmeda.artifacts.checkpoint import read_progress
+from olmeda.train.run import RunConfig, run
+from train.conftest import MODELS
+from train.torchrun import finished, kill_all, losses, start, wait_for_rows, workers
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not torch.distributed.is_available(), reason="no torch.distributed here"),
+]
+
+
+def settings(tokens: dict[str, Path], model: str = "dense", **changes: Any) -> dict[str, Any]:
+    loop = {"steps": 80, "batch_tokens": 128, "micro_tokens": 64, "sequence": 32, "lr": 0.01,
+            "save_every": 10, "warmup": 2, **changes.pop("loop", {})}  # fmt: skip
+    return {**tokens, "model": MODELS[model], "loop": loop, "seed": 3,
+            "probe": {"every": 30, "tokens": 200}, **changes}  # fmt: skip
+
+
+def in_one(values: dict[str, Any], out: Path) -> Path:
+    return run(RunConfig.model_validate(values), out)
+
+
+def assert_near(a: Path, b: Path) -> None:
+    """Losses, norms and weights within 1e-6; sums over two processes differ in their last bits."""
+    np.testing.assert_allclose(losses(read_progress(a)), losses(read_progress(b)), rtol=1e-6)
+    one, other = load_file(a / "model.safetensors"), load_file(b / "model.safetensors")
+    assert list(one) == list(other)
+    for name, value in one.items():
+        np.testing.assert_allclose(value, other[name], atol=1e-6, err_msg=name)
+
+
+def assert_equal(a: Path, b: Path) -> None:
+    for name in ("model.safetensors", "progress.jsonl"):
+        assert (a / name).read_bytes() == (b / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "optim"),
+    [("fsdp", "dense", "adamw"), ("ddp", "moe", "muon"), ("fsdp", "moe", "muon")],
+)
+def test_two_processes_killed_go_on_bit_equal_and_one_process_goes_on_within_a_millionth(
+    kind: str, model: str, optim: str, tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    values = settings(tokens, model, loop={"optim": {"kind": optim}}, parallel={"kind": kind})
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    finished(start(values, straight))
+    running = start(values, killed)
+    wait_for_rows(killed, 42, running)
+    kill_all(running)
+    assert not killed.exists()
+    shutil.copytree(tmp_path / ".killed.making", tmp_path / ".alone.making")
+    assert "going on after step" in finished(start(values, killed))
+    assert_equal(killed, straight)
+    assert not list(killed.glob("resume*"))
+    assert_near(in_one(values, tmp_path / "alone"), straight)
+
+
+def test_what_one_process_began_two_go_on_with(tokens: dict[str, Path], tmp_path: Path) -> None:
+    values = settings(tokens, parallel={"kind": "fsdp"})
+    running = start(values, tmp_path / "grown", 1)
+    wait_for_rows(tmp_path / "grown", 42, running)
+    kill_all(running)
+    assert "going on after step" in finished(start(values, tmp_path / "grown"))
+    assert_near(tmp_path / "grown", in_one(values, tmp_path / "one"))
+
+
+def test_a_lost_process_ends_the_others_with_a_message_and_the_run_goes_on(
+    tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    values = settings(tokens, loop={"steps": 400})
+    running = start(values, tmp_path / "lost")
+    wait_for_rows(tmp_path / "lost", 42, running)
+    os.kill(workers(running)[1], signal.SIGKILL)
+    began = time.monotonic()
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode != 0
+    assert time.monotonic() - began < 40
+    assert "run the same command again to go on" in said
+    said = finished(start(values, tmp_path / "lost"))
+    assert "going on after step" in said
+    assert read_progress(tmp_path / "lost")[-1]["step"] == 400
+
+
+def test_a_process_that_hangs_is_given_up_after_the_time_that_was_set(
+    tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    values = settings(tokens, loop={"steps": 4000}, parallel={"timeout_seconds": 3})
+    running = start(values, tmp_path / "hung")
+    wait_for_rows(tmp_path / "hung", 42, running)
+    os.kill(workers(running)[1], signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        wait = 25.0
+        while not (tmp_path / "told").exists() and time.monotonic() - began < wait:
+            line = running.stdout.readline()
+            if "lost another one" in line:
+                (tmp_path / "told").touch()
+        assert (tmp_path / "told").exists()
+    finally:
+        kill_all(running)
+
+
+def test_sigterm_stops_both_processes_at_one_step(tokens: dict[str, Path], tmp_path: Path) -> None:
+    values = settings(tokens, loop={"steps": 4000})
+    running = start(values, tmp_path / "stopped")
+    wait_for_rows(tmp_path / "stopped", 15, running)
+    running.send_signal(signal.SIGTERM)
+    said, _ = running.communicate(timeout=60)
+    assert said.count("asked to stop (SIGTERM)") == 2
+    states = sorted((tmp_path / ".stopped.making" / "resume").iterdir())
+    assert len(states) == 1
+    assert (states[0] / "state.json").is_file()
