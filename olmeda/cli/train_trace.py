@@ -12,7 +12,7 @@ def add(app: typer.Typer, rooms: dict[str, typer.Typer]) -> None:
     """Add ``train trace``."""
 
     @rooms["train"].command(
-        "trace", help="Show the text that a step of a run learned from, or who saw a document."
+        "trace", help="Show what a run reads: by step as text, by document, or its parts in all."
     )
     def trace_run(
         run: Annotated[Path, typer.Argument(help="A run, finished or not, or a kept checkpoint.")],
@@ -34,18 +34,31 @@ def add(app: typer.Typer, rooms: dict[str, typer.Typer]) -> None:
         import msgspec
 
         from olmeda.base.errors import ConfigError
-        from olmeda.train.trace import told_document, told_step, trace_document, trace_step
+        from olmeda.train.trace import (
+            DocumentTrace,
+            told_document,
+            told_step,
+            told_whole,
+            trace_document,
+            trace_step,
+            trace_whole,
+        )
         from olmeda.train.traced_run import open_run
 
-        if (step is None) == (document is None):
-            raise ConfigError("train trace: say either --step N or --document ID")
+        if step is not None and document is not None:
+            raise ConfigError("train trace: say --step N or --document ID, not both")
         opened = open_run(run, tokens, contents)
+        held: msgspec.Struct | list[DocumentTrace]
         if step is not None:
             held = trace_step(opened, step, excerpt)
-            typer.echo(_json(msgspec.json.encode(held)) if as_json else told_step(held))
+            text = told_step(held)
         elif document is not None:
-            found = trace_document(opened, document, excerpt)
-            typer.echo(_json(msgspec.json.encode(found)) if as_json else told_document(found))
+            held = trace_document(opened, document, excerpt)
+            text = told_document(held)
+        else:
+            held = trace_whole(opened)
+            text = told_whole(held)
+        typer.echo(_json(msgspec.json.encode(held)) if as_json else text)
 
     def _json(encoded: bytes) -> str:
         import msgspec

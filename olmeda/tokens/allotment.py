@@ -171,6 +171,14 @@ class Allotment:
         blocks = blocks if leg.blocks is None else min(blocks, leg.blocks)
         return tuple(b + blocks * q for b, q in zip(leg.before, leg.quotas))
 
+    def counts(self, place: int) -> tuple[int, ...]:
+        """How many draws each part has had before ``place``."""
+        leg = self._leg(place)
+        begin = leg.first + (place - leg.first) // leg.size * leg.size
+        part_P, _ = self.draws(np.arange(begin, place))
+        some = np.bincount(part_P, minlength=len(leg.quotas))
+        return tuple(int(n) for n in np.array(self.drawn(begin)) + some)
+
     def _leg(self, place: float) -> Leg:
         return self.legs[bisect.bisect_right(self.legs, place, key=lambda x: x.first) - 1]
 

@@ -12,6 +12,7 @@ import msgspec
 import polars as pl
 
 from olmeda.base.errors import ConfigError, InputError, nearest
+from olmeda.tokens.account import Account, account, told
 from olmeda.tokens.heldout import IGNORED
 from olmeda.tokens.origins import Origins
 from olmeda.tokens.tokenizer import Tokenizer
@@ -89,6 +90,22 @@ class DocumentTrace(msgspec.Struct, frozen=True):
     sights: list[Sight]
 
 
+class WholeTrace(msgspec.Struct, frozen=True):
+    """What a run reads in all, part by part."""
+
+    run: str
+    done: int
+    until: int
+    order_digest: str
+    account: Account
+
+
+def trace_whole(run: TracedRun) -> WholeTrace:
+    """The parts of what a run reads from its first step to its last."""
+    held = account(run.loader, run.batches.draws(run.until).first)
+    return WholeTrace(str(run.path), run.done, run.until, run.loader.order_digest, held)
+
+
 def trace_step(run: TracedRun, step: int, excerpt: int = EXCERPT) -> StepTrace:
     """What step ``step`` of a run reads; ``excerpt`` characters of each text, 0 for all.
 
@@ -97,7 +114,7 @@ def trace_step(run: TracedRun, step: int, excerpt: int = EXCERPT) -> StepTrace:
     if not 1 <= step <= run.until:
         raise ConfigError(f"{run.path}: its steps are 1 .. {run.until}; there is no step {step}")
     draw = run.batches.draws(step - 1)
-    loader = run.batches.loader
+    loader = run.loader
     spans = loader.spans(draw.first, draw.count)
     read = loader.read(draw.first, draw.count)
     learned = (read.labels_BT != IGNORED).any(1).tolist()
@@ -171,7 +188,7 @@ def trace_document(run: TracedRun, name: str, excerpt: int = EXCERPT) -> list[Do
 
 
 def _sights(run: TracedRun, document: int) -> Iterator[Sight]:
-    loader = run.batches.loader
+    loader = run.loader
     before = run.batches.draws(run.until).first
     for place in loader.places_of(document, before).tolist():
         step = run.step_of(place)
@@ -202,6 +219,15 @@ def _excerpt(tokenizer: Tokenizer, ids: Sequence[int], most: int) -> str:
         return text
     half = max((most - 5) // 2, 1)
     return f"{text[:half]} ... {text[-half:]}"
+
+
+def told_whole(found: WholeTrace) -> str:
+    """What ``olmeda train trace RUN`` prints."""
+    return (
+        f"{found.run}: {found.done} of {found.until} steps taken, {found.account.places:,} "
+        f"instances of {found.account.sequence} tokens in all, order {found.order_digest[:12]}\n"
+        + told(found.account)
+    )
 
 
 def told_step(found: StepTrace) -> str:

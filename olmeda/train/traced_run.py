@@ -13,6 +13,7 @@ from olmeda.artifacts.training_log import PROGRESS, TrainingLog
 from olmeda.base.config import validated
 from olmeda.base.errors import ArtifactError
 from olmeda.base.files import read_json
+from olmeda.tokens.loader import TokenLoader
 from olmeda.train.batches import InstanceBatches
 from olmeda.train.order_record import read_order
 from olmeda.train.run import RunConfig, batches_of
@@ -25,6 +26,7 @@ class TracedRun:
 
     path: Path
     tokens: TokenSet
+    loader: TokenLoader
     batches: InstanceBatches
     done: int
     """Steps that it has taken, as far as the log tells."""
@@ -68,7 +70,9 @@ def open_run(path: Path, tokens: Path | None = None, contents: bool = False) -> 
     _require_order(home, batches.order_digest, opened)
     back = [(r["went_back_to"], r["step"]) for r in log.progress if "went_back_to" in r]
     until = config.loop.until.in_steps(batches.after)
-    return TracedRun(path, opened, batches, log.step, until, tuple(back))
+    loader = batches.loader
+    assert isinstance(loader, TokenLoader)
+    return TracedRun(path, opened, loader, batches, log.step, until, tuple(back))
 
 
 def _settings(home: Path) -> tuple[dict[str, Any], Path | None]:

@@ -36,6 +36,9 @@ def test_every_part_is_drawn_in_turn_within_its_cap_and_places_are_found_again(
     asked = sum(s.places or 0 for s in plan) + (4 * BLOCK if plan[-1].places is None else 0)
     places = np.arange(min(asked, allotment.places or asked))
     part_P, nth_P = allotment.draws(places)
+    for before in (len(places), len(places) // 2, 0):
+        drawn = np.bincount(part_P[:before], minlength=3)
+        assert allotment.counts(before) == tuple(drawn.tolist())
     ended = allotment.places is not None and allotment.places == len(places)
     for part in range(3):
         mine = nth_P[part_P == part]

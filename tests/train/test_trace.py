@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -17,7 +18,14 @@ from olmeda.tokens.tokenizer import Tokenizer
 from olmeda.train.batches import InstanceBatches
 from olmeda.train.order_record import read_order
 from olmeda.train.run import RunConfig, run
-from olmeda.train.trace import told_document, told_step, trace_document, trace_step
+from olmeda.train.trace import (
+    told_document,
+    told_step,
+    told_whole,
+    trace_document,
+    trace_step,
+    trace_whole,
+)
 from olmeda.train.traced_run import TracedRun, open_run
 from train.conftest import MODELS
 
@@ -134,7 +142,7 @@ def test_an_unfinished_run_is_traced_as_the_finished_one_will_be(
 
 
 def test_batches_that_a_run_passed_over_count_as_left_out(opened: TracedRun) -> None:
-    back = TracedRun(opened.path, opened.tokens, opened.batches, 18, 20, ((6, 9),))
+    back = dataclasses.replace(opened, done=18, passed_over=((6, 9),))
     assert [n for n in range(1, 21) if not back.has_seen(n)] == [7, 8, 9, 19, 20]
     assert "step 8 of 20, not seen (18 taken)" in told_step(trace_step(back, 8))
     (found,) = trace_document(back, trace_step(back, 8).stretches[0].id)
@@ -207,4 +215,7 @@ def test_the_command_prints_text_and_json(made: Path, opened: TracedRun) -> None
     (document,) = json.loads(runner.invoke(cli.app, words).output)
     assert document["id"] == name
     assert 5 in {s["step"] for s in document["sights"]}
-    assert isinstance(runner.invoke(cli.app, ["train", "trace", str(made)]).exception, ConfigError)
+    whole = runner.invoke(cli.app, ["train", "trace", str(made)])
+    assert whole.output.rstrip("\n") == told_whole(trace_whole(opened))
+    both = ["train", "trace", str(made), "--step", "1", "--document", name]
+    assert isinstance(runner.invoke(cli.app, both).exception, ConfigError)
