@@ -56,6 +56,22 @@ def test_each_stretch_of_a_row_is_read_as_if_alone(config: ModelConfig) -> None:
         torch.testing.assert_close(one, model(alone[None]).h_BTD[0], rtol=1e-3, atol=1e-4)
 
 
+@torch.no_grad()
+def test_autocast_and_half_precision_come_close(config: ModelConfig) -> None:
+    model, ids = Transformer.initialised(config, 1).eval(), some_ids()
+    wanted = model.logits(model(ids).h_BTD)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model.logits(model(ids).h_BTD)
+    near = float(wanted.std()) / 4  # also where a rounding sends a token to another expert
+    torch.testing.assert_close(found.float(), wanted, rtol=0, atol=2 * near)
+    assert float((found - wanted).square().mean().sqrt()) < near / 2
+    half = model.to(torch.bfloat16)
+    half.fill_tables()
+    found = half.logits(half(ids).h_BTD)
+    assert found.dtype == torch.bfloat16
+    assert float((found - wanted).square().mean().sqrt()) < near / 2
+
+
 @pytest.mark.parametrize("name", ["softcaps", "all_at_once"])
 @pytest.mark.parametrize("z", [False, True])
 def test_loss_counts_capped_logits(name: str, z: bool) -> None:
