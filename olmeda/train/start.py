@@ -51,27 +51,31 @@ def started_from(path: Path, config: ModelConfig, tokens: TokenSet) -> Transform
 
 def require_same_model(held: ModelConfig, wanted: ModelConfig, path: Path) -> None:
     """Raise ConfigError unless the two differ in what a stage of training may change alone."""
-    changed = []
-    for name, value in _fields(wanted):
-        before = dict(_fields(held))[name]
-        if value == before:
+    before, changed = _fields(held), []
+    for name, value in _fields(wanted).items():
+        if value == before.get(name):
             continue
         if name not in MAY_CHANGE and name.removeprefix("experts.") not in EXPERTS_MAY_CHANGE:
             raise ConfigError(
-                f"model.{name} is {value}, but the weights of {path} were trained with {before}; "
-                "describe the same model, or start from other weights"
+                f"model.{name} is {value}, but the weights of {path} were trained with "
+                f"{before.get(name)}; describe the same model, or start from other weights"
             )
-        changed.append(f"{name} {before} -> {value}")
+        changed.append(f"{name} {before.get(name)} -> {value}")
     if changed:
         say(f"{path}: trained on with other settings: {', '.join(changed)}")
 
 
-def _fields(config: ModelConfig) -> Iterator[tuple[str, object]]:
-    for name, value in config.model_dump(exclude={"experts"}).items():
-        yield name, value
-    for name, value in (config.experts.model_dump() if config.experts else {}).items():
-        yield f"experts.{name}", value
-    yield "experts", config.experts is not None
+def _fields(config: ModelConfig) -> dict[str, object]:
+    """Every field by name, with what those say that were left to others."""
+    experts: dict[str, object] = {"count": 0}
+    if config.experts is not None:
+        experts = config.experts.model_dump() | {"dense_width": config.dense_width}
+    return {
+        **config.model_dump(exclude={"experts"}),
+        "kv_heads": config.key_heads,
+        "head_dim": config.head_width,
+        **{f"experts.{name}": value for name, value in experts.items()},
+    }
 
 
 def write_optimizer(
