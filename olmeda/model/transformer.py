@@ -156,7 +156,7 @@ class Transformer(nn.Module):
         far, near = self._turns(positions_BT)
         far_mask, near_mask = None, None
         if upto > new:
-            behind_BTS = positions_BT[..., None] - torch.arange(upto)
+            behind_BTS = positions_BT[..., None] - torch.arange(upto, device=ids_BT.device)
             far_mask = (behind_BTS >= 0)[:, None]
             if self.config.window:
                 near_mask = far_mask & (behind_BTS < self.config.window)[:, None]
