@@ -36,13 +36,20 @@ def save(
     dtype: Literal["float32", "bfloat16"] = "float32",
     shard_bytes: int = SHARD_BYTES,
     whole: Callable[[Tensor], Tensor] | None = None,
+    writes: bool = True,
 ) -> None:
     """Write weights, configuration and the files of ``tokenizer`` into ``folder``.
 
     ``AutoModelForCausalLM.from_pretrained(folder)`` computes the same logits, unless an option is
     used that no architecture of transformers has: then the layout is our own, and a line says so.
-    ``whole`` makes a parameter whole that is spread over processes; see ``tensors``.
+    ``whole`` makes a parameter whole that is spread over processes: all of them call this, and those
+    without ``writes`` only help, so that no process holds more than one whole parameter.
     """
+    named = tensors(model, parts(model.config), whole)
+    if not writes:
+        for _ in named:
+            pass
+        return
     if family_of(model.config) is None:
         say(
             f"{folder}: saved as model_type olmeda, which transformers cannot open; what each of "
@@ -50,7 +57,6 @@ def save(
         )
     special = special_ids(tokenizer)
     values = to_hf(model.config, special) | {"dtype": dtype}
-    named = tensors(model, parts(model.config), whole)
     write_model(folder, values, model, parts(model.config), named, tokenizer, shard_bytes)
     write_json(
         folder / "generation_config.json",
@@ -61,11 +67,7 @@ def save(
 def tensors(
     model: nn.Module, found: list[Part], whole: Callable[[Tensor], Tensor] | None = None
 ) -> Iterator[tuple[str, Tensor]]:
-    """Names and values on disk, one parameter made whole after the other.
-
-    Where parameters are spread over processes, all of these must run through this at once, also
-    those that write nothing.
-    """
+    """Names and values on disk, one parameter made whole after the other."""
     held = model.state_dict(keep_vars=True)
     for parameter, of_one in groupby(found, key=lambda part: part.parameter):
         value = held[parameter].detach()

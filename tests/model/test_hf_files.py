@@ -88,6 +88,21 @@ def test_bfloat16_is_saved_rounded_and_loaded_as_it_is(tokenizer: Path, tmp_path
     assert theirs.dtype == torch.bfloat16
 
 
+def test_spread_parameters_are_made_whole_one_by_one(tokenizer: Path, tmp_path: Path) -> None:
+    model = Transformer.initialised(CONFIGS["moe"], 3)
+    sizes: list[int] = []
+
+    def whole(tensor: torch.Tensor) -> torch.Tensor:
+        sizes.append(tensor.numel())
+        return tensor * 2
+
+    hf.save(model, tmp_path / "nothing", tokenizer, whole=whole, writes=False)
+    assert not (tmp_path / "nothing").exists()
+    assert sorted(sizes) == sorted(p.numel() for p in model.parameters())
+    hf.save(model, tmp_path / "doubled", tokenizer, whole=whole)
+    assert torch.equal(hf.load(tmp_path / "doubled").embed, model.embed * 2)
+
+
 def test_whole_numbers_are_no_weights(tokenizer: Path, tmp_path: Path) -> None:
     hf.save(Transformer.initialised(CONFIGS["dense"], 3), tmp_path, tokenizer)
     file = tmp_path / "model.safetensors"
