@@ -42,7 +42,7 @@ def save(
 
     ``AutoModelForCausalLM.from_pretrained(folder)`` computes the same logits, unless an option is
     used that no architecture of transformers has: then the layout is our own, and a line says so.
-    ``whole`` makes a parameter whole that is spread over processes: all of them call this, and those
+    ``whole`` makes a parameter whole that is spread over processes: all of them call this, those
     without ``writes`` only help, so that no process holds more than one whole parameter.
     """
     named = tensors(model, parts(model.config), whole)
