@@ -58,6 +58,7 @@ VERBS = {
         "Write a token set as Dolma's memory maps with their tables.",
     ),
     "train.run": ("olmeda.train.run", "Pretrain a model on a token set."),
+    "train.average": ("olmeda.train.average", "Average checkpoints of one model."),
     "routing.analyse": (
         "olmeda.routing.analyse",
         "Measure how a mixture of experts routes tokens.",
@@ -95,6 +96,7 @@ VERBS = {
     "rubric.prepare": ("olmeda.rubric.prepare", "Prepare a blind rating session over outputs."),
     "rubric.agree": ("olmeda.rubric.agree", "Turn ratings into scores and agreement."),
     "web.report": ("olmeda.web.report", "Draw one self-contained page about a run."),
+    "web.runs": ("olmeda.web.runs", "Draw one self-contained page that compares training runs."),
 }
 
 

@@ -1,6 +1,6 @@
-"""A figure with its 95 % interval: bootstrap over items, systems paired, or Wilson's of a share.
+"""A figure with its 95 % interval: bootstrap over items, Wilson's of a share, Student's of seeds.
 
-Shapes: S systems, I items, B bootstrap draws.
+Shapes: S systems, I items, B bootstrap draws, K seeds.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ DRAWS = 1000
 """Bootstrap draws; the 95 % limits of a percentile interval then rest on 25 draws each side."""
 Z95 = 1.959963984540054
 """The 97.5th percentile of the normal distribution."""
+
+
+STUDENT_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""The 97.5 percentiles of Student's t for 1, 2, ... 9 degrees of freedom (any statistics table)."""
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -57,3 +61,12 @@ def resampled_means(
     picks_BI = rng.multinomial(items, np.full(items, 1 / items), size=draws)
     means: np.ndarray = values_SI @ picks_BI.T / items
     return means
+
+
+def over_seeds(values_K: np.ndarray) -> Estimate:
+    """The mean with its 95 % interval by Student's t; infinite where there is one value."""
+    count, mean = len(values_K), float(values_K.mean())
+    if count == 1:
+        return Estimate(mean, -math.inf, math.inf, 1)
+    half = STUDENT_T[count - 2] * float(values_K.std(ddof=1)) / math.sqrt(count)
+    return Estimate(mean, mean - half, mean + half, count)

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from olmeda.artifacts.estimate import Estimate, estimated, resampled_means
+from olmeda.artifacts.estimate import STUDENT_T, Estimate, estimated, over_seeds, resampled_means
 from olmeda.artifacts.lineage import Making
 from olmeda.artifacts.scores import WHOLE, Score, Scores, write_scores
 from olmeda.artifacts.tokenset import TokenSet
@@ -30,8 +30,6 @@ from olmeda.evals.perplexity import RATER, SCORER
 
 PREFIX = "heldout/"
 ALL = "all"
-STUDENT_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""The 97.5 percentiles of Student's t for 1, 2, ... 9 degrees of freedom (any statistics table)."""
 
 
 class CompareConfig(Config, frozen=True):
@@ -152,15 +150,6 @@ def cell(bits_KD: np.ndarray, bytes_D: np.ndarray, seed: int, number: int) -> Ce
     value = float(per_byte_K.mean())
     documents = estimated(value, drawn_2B[0] / drawn_2B[1], len(bytes_D))
     return Cell(over_seeds(per_byte_K), documents)
-
-
-def over_seeds(values_K: np.ndarray) -> Estimate:
-    """The mean with its 95 % interval by Student's t; infinite where there is one value."""
-    count, mean = len(values_K), float(values_K.mean())
-    if count == 1:
-        return Estimate(mean, -math.inf, math.inf, 1)
-    half = STUDENT_T[count - 2] * float(values_K.std(ddof=1)) / math.sqrt(count)
-    return Estimate(mean, mean - half, mean + half, count)
 
 
 def as_markdown(lines: Sequence[Line], baseline: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -85,7 +86,7 @@ def _runs(logs: Sequence[TrainingLog], names: Sequence[str]) -> Table:
     for head in ("step", "loss", "lr", "grad norm", "tokens/s", "MFU", "left", "spikes"):
         table.add_column(head, justify="right")
     for number, (log, name) in enumerate(zip(logs, names, strict=True)):
-        last = next((row for row in reversed(log.progress) if "loss" in row), {})
+        last: dict[str, Any] = next((row for row in reversed(log.progress) if "loss" in row), {})
         speed = log.speeds[-LAST:]
         table.add_row(
             Text(f"━ {name}", COLOURS[number % len(COLOURS)]),

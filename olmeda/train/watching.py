@@ -45,7 +45,7 @@ def watch(
     """
     trackers = [tracker.bind(spec) for spec in monitor.trackers]
     spikes = SpikeMeter(monitor.spike_window, monitor.spike_sigmas)
-    every = [(EACH_STEP, spikes.score)]
+    every: list[tuple[Duration, Hook]] = [(EACH_STEP, spikes.score)]
     memory = dict(spikes.memory)
     asked = [downstream_probe(one, tokenizer) for one in probing.downstream]
     if heldout is not None or asked:

@@ -11,6 +11,8 @@ from olmeda.web import charts
 from olmeda.web.page import Panel
 
 Points = Sequence[tuple[float, float]]
+Band = Sequence[tuple[float, float, float, float]]
+"""``(x, mean, lowest, highest)``."""
 FEW = 12
 """Up to so many points each one is marked, so that a line says where it was measured."""
 LABEL_ROOM = 14
@@ -19,6 +21,13 @@ LABEL_ROOM = 14
 
 def line_panel(title: str, lines: Mapping[str, Points], x: str, y: str, height: int = 220) -> Panel:
     """One panel of lines ``{name: [(x, y), ...]}`` with the axis titles ``x`` and ``y``."""
+    span = _span([b for points in lines.values() for _, b in points])
+    return charts.half(_lines(title, lines, x, y, height, span), height)
+
+
+def _lines(
+    title: str, lines: Mapping[str, Points], x: str, y: str, height: int, span: float
+) -> alt.LayerChart:
     names = list(lines)
     rows = pl.DataFrame(
         [{"x": float(a), "y": float(b), "name": charts.clipped(n)}
@@ -37,27 +46,48 @@ def line_panel(title: str, lines: Mapping[str, Points], x: str, y: str, height: 
         .mark_line(point={"size": 22, "filled": True} if few else False)
         .encode(x=across, y=up, color=colour, strokeDash=dash)
     )
-    ends = _ends(lines, height)
+    ends = _ends(lines, height, span)
     labels = (
         alt.Chart(ends)
         .mark_text(align="left", dx=6, baseline="middle")
         .encode(x="x:Q", y="y:Q", text="name:N", color=colour)
     )
     room = LABEL_ROOM + charts.CHARACTER * max(map(len, shown), default=0)
-    chart = alt.layer(drawn, labels).properties(
+    return alt.layer(drawn, labels).properties(
         title=charts.clipped(title, 44), padding={"right": room, "left": 2, "top": 2, "bottom": 2}
     )
-    return charts.half(chart, height)
+
+
+def band_panel(title: str, bands: Mapping[str, Band], x: str, y: str, height: int = 220) -> Panel:
+    """One panel of a line for each name, over the range of what it is the mean of."""
+    means = {name: [(a, mean) for a, mean, _, _ in band] for name, band in bands.items()}
+    span = _span([v for band in bands.values() for _, _, low, high in band for v in (low, high)])
+    chart = _lines(title, means, x, y, height, span)
+    wide = {name: band for name, band in bands.items() if any(lo < hi for _, _, lo, hi in band)}
+    if not wide:
+        return charts.half(chart, height)
+    rows = pl.DataFrame(
+        [{"x": a, "low": low, "high": high, "name": charts.clipped(name)}
+         for name, band in wide.items() for a, _, low, high in band]
+    )  # fmt: skip
+    shown = [charts.clipped(name) for name in bands]
+    colour = alt.Color("name:N", legend=None, scale=_scale(shown, charts.SERIES))
+    ranges = (
+        alt.Chart(rows)
+        .mark_area(opacity=0.18)
+        .encode(x="x:Q", y="low:Q", y2="high:Q", color=colour)
+    )
+    return charts.half(
+        alt.layer(ranges, *chart.layer).properties(title=chart.title, padding=chart.padding), height
+    )
 
 
 def _scale(names: Sequence[str], values: Sequence[object]) -> alt.Scale:
     return alt.Scale(domain=list(names), range=[values[i % len(values)] for i in range(len(names))])
 
 
-def _ends(lines: Mapping[str, Points], height: int) -> pl.DataFrame:
+def _ends(lines: Mapping[str, Points], height: int, span: float) -> pl.DataFrame:
     """Where the label of each line stands: at its end, moved so that no two overlap."""
-    values = [b for points in lines.values() for _, b in points]
-    span = (max(values, default=1.0) - min(values, default=0.0)) or 1.0
     ends = {name: points[-1] for name, points in lines.items() if points}
     gap = span * 15 / (height - 70)
     places = charts.spread([y for _, y in ends.values()], gap)
@@ -73,6 +103,18 @@ def averaged(points: Points, most: int = 80) -> list[tuple[float, float]]:
 
     The last step is always the place of the last point.
     """
+    return [(run[-1][0], sum(y for _, y in run) / len(run)) for run in _stretches(points, most)]
+
+
+def highest(points: Points, most: int = 80) -> list[tuple[float, float]]:
+    """The same with the highest of the neighbours: a spike of one step stays as high as it was."""
+    return [(run[-1][0], max(y for _, y in run)) for run in _stretches(points, most)]
+
+
+def _stretches(points: Points, most: int) -> list[Points]:
     size = max(1, -(-len(points) // most))
-    runs = [points[max(0, end - size) : end] for end in range(len(points), 0, -size)][::-1]
-    return [(run[-1][0], sum(y for _, y in run) / len(run)) for run in runs]
+    return [points[max(0, end - size) : end] for end in range(len(points), 0, -size)][::-1]
+
+
+def _span(values: Sequence[float]) -> float:
+    return (max(values, default=1.0) - min(values, default=0.0)) or 1.0

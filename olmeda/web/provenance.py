@@ -110,3 +110,14 @@ def finished(made: Sequence[Made]) -> list[tuple[Path, Lineage]]:
     if not held:
         raise ConfigError("the report was given no artifact; name one, for example text=FOLDER")
     return held
+
+
+def about(records: Sequence[Lineage]) -> str:
+    """The line at the top of a page: when its last step was begun, where, and by what code."""
+    last = max(records, key=lambda r: r.started)
+    machine = last.machine
+    return (
+        f"Last step begun {last.started} on {machine['system']} {machine['processor']} with "
+        f"{machine['cores']} cores, Python {machine['python']}, olmeda {last.code['olmeda']}. "
+        "Every table and figure names the command that traces it and the digest of its artifact."
+    )

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from olmeda.artifacts.lineage import Lineage, Making
+from olmeda.artifacts.lineage import Making
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
 from olmeda.base.files import write_bytes
 from olmeda.web.page import Section, render
-from olmeda.web.provenance import ancestry, as_typed, finished
+from olmeda.web.provenance import about, ancestry, as_typed, finished
 from olmeda.web.sections.board import board_section
 from olmeda.web.sections.corpus import corpus_section
 from olmeda.web.sections.cost import cost_section
@@ -61,7 +61,7 @@ def report(config: ReportConfig, making: Making) -> None:
     made = ancestry(config.inputs())
     steps = finished(made)
     sections = [*_sections(config), cost_section(steps), lineage_section(made)]
-    page = render(config.title, _about([record for _, record in steps]), sections)
+    page = render(config.title, about([record for _, record in steps]), sections)
     write_bytes(making.path / PAGE, page.encode())
     closing = [f"report: {as_typed(_home(making)) / PAGE}"]
     if config.session:
@@ -103,13 +103,3 @@ def _given(paths: dict[str, Path | None]) -> dict[str, Path]:
 def _home(making: Making) -> Path:
     """Where the artifact will lie: its hidden folder is named ``.<name>.making`` until the end."""
     return making.path.with_name(making.path.name.removeprefix(".").removesuffix(".making"))
-
-
-def _about(records: list[Lineage]) -> str:
-    last = max(records, key=lambda r: r.started)
-    machine = last.machine
-    return (
-        f"Last step begun {last.started} on {machine['system']} {machine['processor']} with "
-        f"{machine['cores']} cores, Python {machine['python']}, olmeda {last.code['olmeda']}. "
-        "Every table and figure names the command that traces it and the digest of its artifact."
-    )

@@ -14,7 +14,7 @@ from olmeda.artifacts.checkpoint import read_progress
 from olmeda.artifacts.lineage import JOURNAL, Lineage, check
 from olmeda.base.files import read_rows
 from olmeda.web.curves import averaged, line_panel
-from olmeda.web.numerals import decimal, duration, memory, short
+from olmeda.web.numerals import decimal, duration, memory, percent, short
 from olmeda.web.page import Figure, Row, Section, Table, table
 from olmeda.web.provenance import origin
 from olmeda.web.sections.perplexity import bits_brief, bits_facts, bits_table, read_bits
@@ -33,6 +33,7 @@ class Speed(msgspec.Struct, frozen=True):
     step: int
     seconds: float
     tokens_per_second: float
+    mfu: float | None = None
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,24 @@ class Run:
     record: Lineage
     progress: list[dict[str, Any]]
     speeds: list[float]
+    utilisation: list[float]
+    """Shares of the machine's matrix-product peak; empty where it was not measured."""
 
     @classmethod
     def open(cls, path: Path) -> Run:
         """Read what the checkpoint at ``path`` says of its training."""
         journal = path / JOURNAL / "speed.jsonl"
-        rows = read_rows(journal, Speed) if journal.is_file() else []
+        rows = list(read_rows(journal, Speed)) if journal.is_file() else []
         speeds = [row.tokens_per_second for row in rows]
-        return cls(path, check(path, "checkpoint"), read_progress(path), speeds)
+        shares = [row.mfu for row in rows if row.mfu is not None]
+        return cls(path, check(path, "checkpoint"), read_progress(path), speeds, shares)
 
     def points(self, measure: str) -> list[tuple[float, float]]:
         """``(step, value)`` wherever the measure was logged."""
+        return [(row["step"], row[measure]) for row in self.progress if measure in row]
+
+    def logged(self, measure: str) -> list[tuple[float, Any]]:
+        """The same for a measure that is no single figure."""
         return [(row["step"], row[measure]) for row in self.progress if measure in row]
 
     @property
@@ -105,6 +113,8 @@ def _side_by_side(runs: Mapping[str, Run]) -> Table:
     rows.append(["trained tokens", *(_count(r, "tokens") for r in runs.values())])
     rows.append(["steps", *(_count(r, "steps") for r in runs.values())])
     rows.append(["tokens a second (median)", *(_speed(r.speeds) for r in runs.values())])
+    if any(run.utilisation for run in runs.values()):
+        rows.append(["of the matrix-product peak", *(utilisation(r) for r in runs.values())])
     rows.append(["time", *(duration(r.record.seconds) for r in runs.values())])
     rows.append(["peak memory", *(memory(r.record.memory_mb) for r in runs.values())])
     rows.append([f"loss, last {LAST} steps", *(last_loss(r) for r in runs.values())])
@@ -119,6 +129,11 @@ def _count(run: Run, name: str) -> str:
 
 def _speed(speeds: Sequence[float]) -> str:
     return short(statistics.median(speeds)) if speeds else "–"
+
+
+def utilisation(run: Run) -> str:
+    """The median share of the machine's matrix-product peak that the model's operations took."""
+    return percent(statistics.median(run.utilisation), 0) if run.utilisation else "–"
 
 
 def last_loss(run: Run) -> str:
