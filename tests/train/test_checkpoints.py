@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from olmeda.artifacts.checkpoint import read_progress
+from olmeda.artifacts.lineage import Lineage, check
+from olmeda.artifacts.trace import trace
+from olmeda.base.errors import ResourceError
+from olmeda.model import hf
+from olmeda.train import run as module
+from olmeda.train import saving
+from olmeda.train.batches import InstanceBatches
+from olmeda.train.checkpoints import kept_folder
+from olmeda.train.loop import Diverged
+from olmeda.train.run import RunConfig, run
+from train.conftest import MODELS
+
+
+def config(tokens: dict[str, Path], **changes: Any) -> RunConfig:
+    loop = {"steps": 20, "batch_tokens": 128, "micro_tokens": 64, "sequence": 32, "lr": 0.01,
+            "save_every": 5, "warmup": 2, **changes.pop("loop", {})}  # fmt: skip
+    values = {"tokens": tokens["tokens"], "model": MODELS["dense"], "loop": loop, "seed": 3}
+    return RunConfig.model_validate({**values, **changes})
+
+
+def at_step(step: int, do: Any) -> Any:
+    """``InstanceBatches.at`` that does something before it gives the batch of one step."""
+    plain = InstanceBatches.at
+
+    def at(self: InstanceBatches, number: int) -> Any:
+        if number == step:
+            do()
+        return plain(self, number)
+
+    return at
+
+
+@pytest.fixture
+def spoil(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Spoils the weights of the model being trained when called."""
+    made: list[torch.nn.Module] = []
+    build = module.Transformer.initialised
+
+    def kept(*given: Any) -> Any:
+        made.append(build(*given))
+        return made[-1]
+
+    def do() -> None:
+        with torch.no_grad():
+            next(made[-1].parameters()).fill_(float("nan"))
+
+    monkeypatch.setattr(module.Transformer, "initialised", kept)
+    return do
+
+
+def test_kept_checkpoints_are_artifacts_and_the_run_is_the_same_without_them(
+    tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    plain = run(config(tokens), tmp_path / "plain")
+    made = run(config(tokens, checkpoints={"keep_every": 10}), tmp_path / "made")
+    assert Lineage.open(made).digest == Lineage.open(plain).digest
+    assert Lineage.open(made).key == Lineage.open(plain).key
+    kept = sorted(kept_folder(made).iterdir())
+    assert [p.name for p in kept] == ["step-00000010", "step-00000020"]
+    record = check(kept[0], "checkpoint", contents=True)
+    assert record.counts == {"steps": 10, "tokens": 1280}
+    assert record.key != Lineage.open(made).key
+    assert any("tokens.encode" in line for line in trace(kept[0]))
+    assert [r["step"] for r in read_progress(kept[0])] == list(range(11))
+    last = (kept[1] / "model.safetensors").read_bytes()
+    assert last == (made / "model.safetensors").read_bytes()
+    hf.load(kept[0])
+
+
+def test_a_run_of_other_settings_takes_the_place_of_kept_checkpoints(
+    tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    keep = {"keep_every": 10}
+    run(config(tokens, checkpoints=keep), tmp_path / "made")
+    first = tmp_path / "made.checkpoints" / "step-00000010"
+    before = Lineage.open(first).digest
+    run(config(tokens, checkpoints=keep, seed=4), tmp_path / "made", replace=True)
+    assert Lineage.open(first).digest != before
+
+
+def test_a_loss_that_is_no_number_goes_back_and_passes_over_the_batches_that_led_there(
+    tokens: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any
+) -> None:
+    monkeypatch.setattr(InstanceBatches, "at", at_step(12, spoil))
+    made = run(config(tokens, checkpoints={"go_back": 1}), tmp_path / "made")
+    rows = read_progress(made)
+    assert [r["step"] for r in rows] == [*range(11), *range(13, 21)]
+    assert rows[11] == {"step": 13, "tokens": 1280, "went_back_to": 10}
+    assert rows[-1]["tokens"] == 1280 + 7 * 128
+    assert rows[-1]["loss"] < rows[1]["loss"]
+
+
+def test_a_run_goes_back_only_so_often(
+    tokens: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any
+) -> None:
+    plain = InstanceBatches.at
+
+    def at(self: InstanceBatches, number: int) -> Any:
+        if number >= 12:
+            spoil()
+        return plain(self, number)
+
+    monkeypatch.setattr(InstanceBatches, "at", at)
+    settings = config(tokens, checkpoints={"go_back": 3, "keep_last": 2})
+    with pytest.raises(Diverged, match=r"step 16: .*state is of step 5 "):
+        run(settings, tmp_path / "made")
+    monkeypatch.setattr(InstanceBatches, "at", plain)
+    rows = read_progress(run(settings, tmp_path / "made"))
+    assert [r["step"] for r in rows] == list(range(21))  # what was spoiled left no trace
+
+
+def test_a_killed_run_goes_back_to_the_same_end(
+    tokens: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any
+) -> None:
+    settings = config(tokens, checkpoints={"go_back": 1})
+    monkeypatch.setattr(InstanceBatches, "at", at_step(12, spoil))
+    straight = run(settings, tmp_path / "straight")
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    spoiling = InstanceBatches.at
+    for moment in (14, 18):
+        monkeypatch.setattr(InstanceBatches, "at", at_step(moment, interrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(settings, tmp_path / "killed")
+        monkeypatch.setattr(InstanceBatches, "at", spoiling)
+    killed = run(settings, tmp_path / "killed")
+    assert Lineage.open(killed).digest == Lineage.open(straight).digest
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_a_full_disk_while_saving_ends_the_run_and_the_state_before_goes_on(
+    asynchronous: bool, tokens: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(tokens, checkpoints={"asynchronous": asynchronous})
+    straight = run(settings, tmp_path / "straight")
+    plain = saving.save_file
+
+    def refuse(tensors: dict[str, Any], path: Path) -> None:
+        plain(tensors, path)
+        if "step-00000010" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as full:
+        full.setattr(saving, "save_file", refuse)
+        message = r"no space left on the disk.*last saved state is of step 5 .*same command again"
+        with pytest.raises(ResourceError, match=message):
+            run(settings, tmp_path / "full")
+    again = run(settings, tmp_path / "full")
+    assert Lineage.open(again).digest == Lineage.open(straight).digest
