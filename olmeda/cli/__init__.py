@@ -130,9 +130,9 @@ def _add_rooms() -> None:
 
 def _add_views(rooms: dict[str, typer.Typer]) -> None:
     """Commands that show or open something and make no artifact: one file each beside this."""
-    from olmeda.cli import data, rubric, tokens, train_plan, train_trace, train_watch
+    from olmeda.cli import data, rubric, serve, tokens, train_plan, train_trace, train_watch
 
-    for module in (data, rubric, tokens, train_plan, train_trace, train_watch):
+    for module in (data, rubric, serve, tokens, train_plan, train_trace, train_watch):
         module.add(app, rooms)
 
 

@@ -145,6 +145,12 @@ class Decoder:
             row.ended = row.ended or "stop"
             self._leave()
 
+    def clear(self) -> None:
+        """Take out all rows."""
+        self.rows.clear()
+        self.cache.lengths_B = self.cache.lengths_B[:0]
+        self._last_B = self._last_B[:0]
+
     def _read(self, rows: list[Row]) -> list[tuple[Row, list[Token]]]:
         lengths = [len(row.prompt.ids) for row in rows]
         longest = max(lengths)
