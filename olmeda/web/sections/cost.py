@@ -15,7 +15,7 @@ Record = tuple[Path, Lineage]
 
 def cost_section(steps: Sequence[Record]) -> Section:
     """Wall time, processor time and peak memory of every step, in the order of the run."""
-    longest = max(record.seconds for _, record in steps)
+    longest = max(record.seconds for _, record in steps) or 1.0  # nothing takes no time
     rows: list[Row] = [
         [path.name, Cell(duration(record.seconds), bar=record.seconds / longest),
          duration(record.cpu_seconds), memory(record.memory_mb),
