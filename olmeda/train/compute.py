@@ -64,7 +64,7 @@ class ComputeConfig(Config, frozen=True):
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         for number, block in enumerate(model.blocks):
             if self.compile:
-                block.forward = torch.compile(block.forward)  # type: ignore[method-assign]
+                block.forward = torch.compile(block.forward)
             if self.recompute and number % self.recompute == 0:
                 recompute_forward(block)
 
@@ -92,6 +92,6 @@ def in_bf16(loss_fn: LossFn, device: str) -> LossFn:
 def recompute_forward(block: nn.Module) -> None:
     """Let a block keep its input alone, and compute again when gradients flow back."""
     # nothing in a block draws random numbers, so their state need not be kept
-    block.forward = functools.partial(  # type: ignore[method-assign]
+    block.forward = functools.partial(
         checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False
     )

@@ -76,10 +76,10 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             held = [p for p in group["params"] if p.grad is not None]
             updates = [self._direction(p, group["momentum"], group["nesterov"]) for p in held]
-            pieces = []
+            pieces: list[Tensor] = []
             for param, update in zip(held, updates, strict=True):
                 rows = self._parts.get(param, update.shape[-2:-1])
-                pieces.extend(update.split(list(rows), -2))
+                pieces.extend(torch.split(update, list(rows), -2))
             for same in _by_matrix_shape(pieces):
                 _orthogonalise_in_place(same, group["rounds"], group["scale"])
             for param, update in zip(held, updates, strict=True):
@@ -107,7 +107,7 @@ def _by_matrix_shape(matrices: list[Tensor]) -> list[list[Tensor]]:
 def _orthogonalise_in_place(matrices: list[Tensor], rounds: int, scale: Scale) -> None:
     """Put the scaled orthogonal form of each stack of equal shape in its place."""
     found = orthogonalise(torch.cat(matrices), rounds)
-    found = found * update_scale(*found.shape[-2:], scale=scale)
+    found = found * update_scale(found.shape[-2], found.shape[-1], scale)
     counts = [matrix.shape[0] for matrix in matrices]
     for matrix, part in zip(matrices, torch.split(found, counts), strict=True):
         matrix.copy_(part)
