@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from olmeda.train.parallel import is_sharded, local
+from olmeda.train.parallel import is_sharded, local, spread_meshes
 from olmeda.train.world import World
 
 BUCKET_BYTES = 32 << 20
@@ -26,42 +26,63 @@ BUCKET_BYTES = 32 << 20
 def summed(model: nn.Module, world: World) -> Iterator[None]:
     """Around the last backward pass of a step: sum all gradients over the processes.
 
-    Sharded models do that on their own.
+    Sharded parameters do that on their own; those of spread experts are summed over the processes
+    that hold the same experts.
     """
-    if world.size == 1 or is_sharded(model):
+    if world.size == 1:
         yield
         return
-    params = [p for p in model.parameters() if p.requires_grad]
-    sums = _Sums(params)
+    sums = _sums_of(model)
     handles = [
-        p.register_post_accumulate_grad_hook(sums.arrived)  # type: ignore[no-untyped-call]
-        for p in params
+        param.register_post_accumulate_grad_hook(one.arrived)  # type: ignore[no-untyped-call]
+        for one in sums
+        for param in one.params
     ]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
-    sums.finish(world)
+    for one in sums:
+        one.finish()
 
 
 def clip(model: nn.Module, most: float, world: World) -> float:
     """Scale the gradients down to a norm of ``most`` (0: leave them); return their norm before."""
-    if not is_sharded(model):
+    meshes = spread_meshes(model)
+    if not is_sharded(model) and not meshes:
         return float(nn.utils.clip_grad_norm_(model.parameters(), most or math.inf))
-    grads = [local(p.grad) for p in model.parameters() if p.grad is not None]
-    squares = sum((float(g.double().square().sum()) for g in grads), 0.0)
+    grads, squares = [], 0.0
+    for name, param in model.named_parameters():
+        if param.grad is not None:
+            grads.append(local(param.grad))
+            copies = meshes[name].shape[0] if name in meshes else 1
+            copies = copies if name in meshes or is_sharded(model) else world.size
+            squares += float(grads[-1].double().square().sum()) / copies
     norm = math.sqrt(world.total(squares)[0])
     if most and norm > most:
         torch._foreach_mul_(grads, most / (norm + 1e-6))
     return norm
 
 
+def _sums_of(model: nn.Module) -> list[_Sums]:
+    """What has to be summed, and over whom."""
+    meshes = spread_meshes(model)
+    held = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    own = [p for n, p in held if n in meshes]
+    sums = []
+    if not is_sharded(model):
+        sums.append(_Sums([p for n, p in held if n not in meshes], None))
+    if own and next(iter(meshes.values())).shape[0] > 1:
+        sums.append(_Sums(own, next(iter(meshes.values())).get_group("replicas")))
+    return sums
+
+
 class _Sums:
     """Sums on their way, bucket after bucket in one order that all processes keep to."""
 
-    def __init__(self, params: Sequence[Tensor]) -> None:
-        self._params = params
+    def __init__(self, params: Sequence[Tensor], group: dist.ProcessGroup | None) -> None:
+        self.params, self._group = params, group
         self._buckets = _bucketed(params)
         self._missing = [len(bucket) for bucket in self._buckets]
         self._place = {p: n for n, bucket in enumerate(self._buckets) for p in bucket}
@@ -73,15 +94,16 @@ class _Sums:
         while len(self._sent) < len(self._buckets) and not self._missing[len(self._sent)]:
             self._send()
 
-    def finish(self, world: World) -> None:
+    def finish(self) -> None:
         """Send the rest, wait for all, and put the sums where the gradients were.
 
         A parameter that no process has a gradient for keeps none, as in one process.
         """
         while len(self._sent) < len(self._buckets):
             self._send()
-        held = world.total(*(float(p.grad is not None) for p in self._params))
-        has_one = dict(zip(self._params, held, strict=True))
+        held = torch.tensor([float(p.grad is not None) for p in self.params])
+        dist.all_reduce(held, group=self._group)
+        has_one = dict(zip(self.params, held.tolist(), strict=True))
         for bucket, (flat, work) in zip(self._buckets, self._sent, strict=True):
             if work is not None:
                 work.wait()
@@ -94,7 +116,7 @@ class _Sums:
         bucket = self._buckets[len(self._sent)]
         flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten()
                           for p in bucket])  # fmt: skip
-        self._sent.append((flat, dist.all_reduce(flat, async_op=True)))
+        self._sent.append((flat, dist.all_reduce(flat, group=self._group, async_op=True)))
 
 
 def _bucketed(params: Sequence[Tensor]) -> list[list[Tensor]]:

@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor, Replicate
+from torch.distributed.tensor import DTensor, Replicate, Shard
 
 from olmeda.base.config import Config
+from olmeda.base.errors import ConfigError
+from olmeda.model.experts.parallel import spread_experts, spread_parameters
 from olmeda.model.transformer import Transformer
 from olmeda.train.world import World
 
@@ -22,28 +24,75 @@ class ParallelConfig(Config, frozen=True):
     kind: Literal["ddp", "fsdp"] = "ddp"
     """``ddp``: every process holds the whole model; ``fsdp``: a share of every tensor, of its
     gradient and of what the optimiser knows of it."""
+    experts: Annotated[int, Field(ge=1)] = 1
+    """Over how many processes the experts of a layer are spread, tokens travelling to them."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
     """How long a process waits for another one before it ends and says so."""
 
     def place(self, model: Transformer, world: World) -> None:
-        """Bring ``model`` to the device of the world and lay it over the processes, in place."""
+        """Bring ``model`` to the device of the world and lay it over the processes, in place.
+
+        Raises ConfigError where the experts cannot be spread.
+        """
         model.to(world.device)
-        if world.size > 1 and self.kind == "fsdp":
+        if world.size == 1:
+            return
+        if self.experts > 1:
+            spread(model, world, self.experts)
+        if self.kind == "fsdp":
             shard(model, world)
+
+
+def spread(model: Transformer, world: World, experts: int) -> None:
+    """Leave each process its part of the experts; ``world.size / experts`` hold the same part."""
+    if model.config.experts is None:
+        raise ConfigError(f"parallel.experts={experts}: the model has no experts; leave it out")
+    if world.size % experts:
+        raise ConfigError(
+            f"parallel.experts={experts} does not divide the {world.size} processes; take a divisor"
+        )
+    kind = torch.device(world.device).type
+    names = ("replicas", "experts")
+    mesh = init_device_mesh(kind, (world.size // experts, experts), mesh_dim_names=names)
+    spread_experts(model, mesh.get_group("experts"))
+    for _, _, exchange in spread_parameters(model):
+        exchange.mesh = mesh
 
 
 def shard(model: Transformer, world: World) -> None:
     """Shard every block, and what is left, over the processes; gradients are summed, not averaged.
 
-    Parameters become DTensors; they are whole only while their block computes.
+    Parameters become DTensors; they are whole only while their block computes. Experts that are
+    spread already stay as they are.
     """
     mesh = init_device_mesh(torch.device(world.device).type, (world.size,))
-    for block in model.blocks:
-        fully_shard(block, mesh=mesh)
-    fully_shard(model, mesh=mesh)
-    for part in _sharded_parts(model):
-        part.set_gradient_divide_factor(1.0)  # the step divides by the units of the whole world
-        part.set_force_sum_reduction_for_comms(True)  # gloo knows no other
+    spread_ones = {param for _, param, _ in spread_parameters(model)}
+    for part in (*model.blocks, model):
+        fully_shard(part, mesh=mesh, ignored_params=spread_ones)
+    for sharded in _sharded_parts(model):
+        sharded.set_gradient_divide_factor(1.0)  # the step divides by the units of the whole world
+        sharded.set_force_sum_reduction_for_comms(True)  # gloo knows no other
+
+
+def spread_meshes(model: nn.Module) -> dict[str, DeviceMesh]:
+    """The mesh, replicas by experts, of each parameter of which only some experts are here."""
+    found = {name: exchange.mesh for name, _, exchange in spread_parameters(model)}
+    return {name: mesh for name, mesh in found.items() if mesh is not None}
+
+
+def as_part(tensor: Tensor, mesh: DeviceMesh) -> DTensor:
+    """A process's own experts as its part of all of them; the memory is shared."""
+    return DTensor.from_local(tensor, mesh, [Replicate(), Shard(0)], run_check=False)
+
+
+def placed_state(model: nn.Module) -> dict[str, Tensor]:
+    """The model's parameters and buffers by name, each knowing which part of the whole it is."""
+    settle(model)
+    meshes = spread_meshes(model)
+    return {
+        name: as_part(value.detach(), meshes[name]) if name in meshes else value.detach()
+        for name, value in model.state_dict().items()
+    }
 
 
 def is_sharded(model: nn.Module) -> bool:
@@ -82,14 +131,13 @@ def gathered(model: Transformer) -> Transformer:
 
     Every process calls it; only the first one's copy holds the weights.
     """
-    if not is_sharded(model):
+    if not is_sharded(model) and not spread_meshes(model):
         return model
-    settle(model)
     first = torch.distributed.get_rank() == 0
     with torch.device("cpu" if first else "meta"):
         copy = Transformer(model.config)
     targets = copy.state_dict()
-    for name, tensor in model.state_dict().items():
+    for name, tensor in placed_state(model).items():
         value = whole(tensor)
         if first:
             targets[name].copy_(value)

@@ -14,6 +14,7 @@ tensor with its place in the whole. Either is read by any number of processes: e
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from torch.distributed.tensor import DTensor
 from olmeda.base.errors import ArtifactError
 from olmeda.base.files import fsync_folder, read_json, remove_tree
 from olmeda.train.duration import Position
-from olmeda.train.parallel import settle
+from olmeda.train.parallel import as_part, local, placed_state, spread_meshes
 from olmeda.train.world import ALONE, World
 
 FOLDER = "resume"
@@ -116,6 +117,11 @@ def captured(trained: Trained) -> dict[str, Tensor]:
     names = _names(trained.model)
     for number, optimizer in enumerate(trained.optimizers):
         tensors |= dict(_optimizer_tensors(optimizer, names, f"optim.{number}"))
+    for param, mesh in spread_meshes(trained.model).items():
+        shape = trained.model.get_parameter(param).shape
+        for name in [n for n in tensors if n.startswith("optim.") and _param_of(n) == param]:
+            if tensors[name].shape == shape:
+                tensors[name] = as_part(tensors[name], mesh)
     return tensors | _random_numbers(trained.world)
 
 
@@ -136,7 +142,7 @@ def restore(folder: Path, state: SavedState, trained: Trained) -> None:
         if name not in held or held[name].size != target.shape:
             named = name.removeprefix("model.")
             raise ArtifactError(f"{home}: does not fit the model at {named}; remove {folder}")
-    params = dict(trained.model.named_parameters())
+    params = placed_state(trained.model)
     rooms = {n: _room(n, m, params) for n, m in held.items() if n.startswith("optim.")}
     random = _random_numbers(world)
     rooms |= {name: torch.empty_like(v) for name, v in random.items() if name in held}
@@ -149,9 +155,7 @@ def restore(folder: Path, state: SavedState, trained: Trained) -> None:
 
 def _targets(trained: Trained) -> dict[str, Tensor]:
     """What is there before the first step, and is filled in place."""
-    settle(trained.model)
-    held = trained.model.state_dict()
-    tensors = {f"model.{name}": value.detach() for name, value in held.items()}
+    tensors = {f"model.{name}": value for name, value in placed_state(trained.model).items()}
     return tensors | {f"monitor.{name}": value for name, value in trained.memory.items()}
 
 
@@ -183,17 +187,25 @@ def _fill_optimizer(
             held.setdefault(param, {})[key] = value
     for group in optimizer.param_groups:
         for param in group["params"]:
-            if names[id(param)] in held:
-                optimizer.state[param] = held[names[id(param)]]
+            values = held.get(names[id(param)], {})
+            if not isinstance(param, DTensor):  # of spread experts, the process's own
+                values = {key: local(value) for key, value in values.items()}
+            if values:
+                optimizer.state[param] = values
 
 
 def _room(name: str, about: TensorStorageMetadata, params: Mapping[str, Tensor]) -> Tensor:
     """Where a tensor of the optimiser goes: sharded as its parameter, if it has the same shape."""
     dtype = about.properties.dtype
-    param = params.get(name.split(".", 2)[2].rpartition(".")[0])
+    param = params.get(_param_of(name))
     if param is not None and param.shape == about.size:
-        return torch.empty_like(param.detach(), dtype=dtype)
+        return torch.empty_like(param, dtype=dtype)
     return torch.empty(about.size, dtype=dtype)
+
+
+def _param_of(name: str) -> str:
+    """The parameter that ``optim.<n>.<parameter>.<key>`` belongs to."""
+    return name.split(".", 2)[2].rpartition(".")[0]
 
 
 def random_numbers_of(rank: int) -> tuple[str, str]:
@@ -237,15 +249,15 @@ def on_cpu(tensor: Tensor, copied: bool) -> Tensor:
     moved = held.detach().to("cpu", copy=copied)
     if not isinstance(tensor, DTensor):
         return moved
-    mesh = _cpu_mesh(tensor)
+    mesh = _cpu_mesh(tensor.device_mesh)
     return DTensor.from_local(
         moved, mesh, tensor.placements, run_check=False, shape=tensor.shape, stride=tensor.stride()
     )
 
 
-def _cpu_mesh(tensor: DTensor) -> DeviceMesh:
-    """The processes of a tensor's mesh, as a mesh of CPUs."""
-    mesh = tensor.device_mesh
+@functools.cache
+def _cpu_mesh(mesh: DeviceMesh) -> DeviceMesh:
+    """The processes of a mesh, as a mesh of CPUs; made once, for it opens lines between them."""
     if mesh.device_type == "cpu":
         return mesh
     return init_device_mesh("cpu", tuple(mesh.shape))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh
 
 from olmeda.model.experts.activation import Activation
 from olmeda.model.experts.products import visit_experts
@@ -24,6 +25,8 @@ class Exchange:
     def __init__(self, group: dist.ProcessGroup) -> None:
         self.group = group
         self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
+        self.mesh: DeviceMesh | None = None
+        """Replicas by experts: which processes hold the same experts, and which the others."""
 
     def visit_experts(
         self,
