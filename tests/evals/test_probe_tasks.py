@@ -30,7 +30,8 @@ def test_a_probe_gives_the_means_that_evals_run_gives(world: World, tmp_path: Pa
 
 def test_an_unknown_split_or_parameter_is_refused_before_training(world: World) -> None:
     with pytest.raises(ConfigError, match="splits"):
-        probe.bind({"name": "tasks", "instances": world.instances, "split": "tset"})(world.tokenizer)
+        ask = {"name": "tasks", "instances": world.instances, "split": "tset"}
+        probe.bind(ask)(world.tokenizer)
     with pytest.raises(ConfigError, match="it takes instances"):
         probe.bind({"name": "tasks", "instancse": world.instances})
     with pytest.raises(ConfigError, match="needs instances"):
