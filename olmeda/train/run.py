@@ -88,6 +88,7 @@ def run(config: RunConfig, making: Making) -> None:
         sequence=loop.sequence,
         rows=max(loop.micro_tokens // loop.sequence, 1),
         world=world,
+        dtype=torch.bfloat16 if config.compute.is_bf16() else torch.float32,
     )
 
     def write(folder: Path) -> None:
