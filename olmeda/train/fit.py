@@ -24,7 +24,7 @@ from olmeda.train.checkpoints import CheckpointsConfig, keeper
 from olmeda.train.duration import Duration, Position
 from olmeda.train.going_back import GoingBack, agreed
 from olmeda.train.interrupt import noting_sigterm, stop_when_asked
-from olmeda.train.loop import Batches, Diverged, Hook, train
+from olmeda.train.loop import Batches, Diverged, Every, Hook, train
 from olmeda.train.machine import OutOfMemory
 from olmeda.train.monitors import NOTHING, Monitors, Opening
 from olmeda.train.progress import ProgressLog, SpeedLog, StepMeter, note_launch
@@ -74,25 +74,20 @@ def fit(
     folder = making.path / FOLDER
     held = agreed(newest_state(folder) if making.resumed else None, world)
     if held is not None:
-        restore(folder, held, trained)
-        if world.is_first:
-            drop_unfinished(folder)
-            say(f"{making.path.name}: going on after step {held.steps} of {until}")
+        _go_on(making, held, trained, until)
     with contextlib.ExitStack() as stack:
         log, telling = _telling(stack, making, monitors, loop, until, held, world)
-        keep_last, background = checkpoints.keep_last, checkpoints.asynchronous
-        saver = StateSaver(folder, keep_last, background, world)
+        saver = StateSaver(folder, checkpoints.keep_last, checkpoints.asynchronous, world)
         stack.callback(saver.close)
         past = GoingBack(folder, trained, batches, checkpoints.go_back, held)
         save = past.saving(saver, log)
         request = stack.enter_context(noting_sigterm())
-        keep = checkpoints.keep_every if write else None
         every = [
             *balancing(model, world),
             *monitors.every,
             *telling,
             (EACH_STEP, past.note),
-            *([(keep, keeper(making, write, world))] if keep and write else []),
+            *_keeping(checkpoints.keep_every, making, write, world),
             (loop.save_every, save),
             (EACH_STEP, stop_when_asked(request, save, saver, folder, world)),
         ]
@@ -101,23 +96,33 @@ def fit(
         while True:
             try:
                 return train(
-                    model,
-                    batches,
-                    loss_fn,
-                    optimizers,
-                    rate=loop.rates(until, batches.after),
-                    clip=loop.clips(batches.after),
-                    until=until,
-                    every=every,
-                    start=start,
-                    world=world,
-                    inspect=monitors.inspect,
-                    skip=skip,
-                )
+                    model, batches, loss_fn, optimizers,
+                    rate=loop.rates(until, batches.after), clip=loop.clips(batches.after),
+                    until=until, every=every, start=start,
+                    world=world, inspect=monitors.inspect, skip=skip,
+                )  # fmt: skip
             except Diverged as problem:
                 start = past.go(problem, saver, log)
             except OutOfMemory as problem:
                 raise OutOfMemory(f"{problem}. {last_saved(folder)}") from None
+
+
+def _go_on(making: Making, held: SavedState, trained: Trained, until: int) -> None:
+    """Put everything as it was when ``held`` was saved."""
+    folder = making.path / FOLDER
+    restore(folder, held, trained)
+    if trained.world.is_first:
+        drop_unfinished(folder)
+        say(f"{making.path.name}: going on after step {held.steps} of {until}")
+
+
+def _keeping(
+    rhythm: Duration | None, making: Making, write: Callable[[Path], None] | None, world: World
+) -> Every:
+    """The hook that keeps whole checkpoints, where that was asked for."""
+    if rhythm is None or write is None:
+        return []
+    return [(rhythm, keeper(making, write, world))]
 
 
 def _telling(
