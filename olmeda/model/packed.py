@@ -74,7 +74,8 @@ class QuickNorm(nn.Module):
     def forward(self, x_ND: Tensor) -> Tensor:
         """Normalise the last dimension of ``x_ND``."""
         scale_N1 = torch.linalg.vecdot(x_ND, x_ND).add_(self.floor).rsqrt_().unsqueeze_(-1)
-        return (x_ND * scale_N1).mul_(self.weight)
+        normed: Tensor = (x_ND * scale_N1).mul_(self.weight)
+        return normed
 
 
 def packed(model: Transformer) -> Transformer:

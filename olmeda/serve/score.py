@@ -27,7 +27,8 @@ def score(model: Transformer, texts: Sequence[Sequence[int]], best: int) -> list
     found: list[list[Token]] = [[] for _ in texts]
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     while order:
-        longest, group = 0, []
+        longest = 0
+        group: list[int] = []
         while order:
             longest = max(longest, len(texts[order[0]]))
             if group and longest * (len(group) + 1) > TOKENS:

@@ -44,45 +44,50 @@ class ChatFormat:
         self.tokenizer = tokenizer
         self.names = _special_names(folder)
         self.template = _template(folder)
-        self._ours = self.template in (None, CHAT_TEMPLATE) and _has_our_roles(tokenizer)
-        self._compiled = None
-        if self.template is not None and not self._ours:
-            try:
-                self._compiled = _environment().from_string(self.template)
-            except jinja2.TemplateError as problem:
-                raise ArtifactError(f"{folder}: its chat template is no jinja: {problem}") from None
-            text = (folder / "tokenizer.json").read_text(encoding="utf-8")
-            self._reader = tokenizers.Tokenizer.from_str(text)
-            self._reader.no_padding()
-            self._reader.no_truncation()
-            added = self._reader.get_added_tokens_decoder().values()
-            self._special = sorted(t.content for t in added if t.special)
+        self.ours = self.template in (None, CHAT_TEMPLATE) and _has_our_roles(tokenizer)
+        try:
+            self._compiled = _environment().from_string(self.template or CHAT_TEMPLATE)
+        except jinja2.TemplateError as problem:
+            raise ArtifactError(f"{folder}: its chat template is no jinja: {problem}") from None
+        text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+        self._reader = tokenizers.Tokenizer.from_str(text)
+        self._reader.no_padding()
+        self._reader.no_truncation()
+        added = self._reader.get_added_tokens_decoder().values()
+        self._special = sorted(t.content for t in added if t.special)
 
     def ids(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         """The ids of a conversation up to where the answer begins.
 
         Raises InputError for messages that the template refuses or that hold a special token.
         """
-        if self._ours:
+        if self.ours:
             told = [Message(str(m["role"]), m["content"]) for m in messages]
             return self.tokenizer.encode_chat(told, generation_prompt=True)[0]
-        if self._compiled is None:
-            raise InputError(
-                "this checkpoint has no chat template and its tokenizer no role markers; ask it "
-                "through /v1/completions, or tune it on conversations first"
-            )
         for message in messages:
             forged = [token for token in self._special if token in message["content"]]
             if forged:
                 raise InputError(
                     f"a message contains the special token {forged[0]!r}; leave it out"
                 )
+        return self.read(self.render(messages))
+
+    def render(self, messages: Sequence[Mapping[str, str]], *, prompt: bool = True) -> str:
+        """The conversation as text, special tokens written out; ``prompt``: up to the answer."""
+        if self.template is None and not self.ours:
+            raise InputError(
+                "this checkpoint has no chat template and its tokenizer no role markers; ask it "
+                "through /v1/completions, or tune it on conversations first"
+            )
         try:
-            text = self._compiled.render(
-                messages=[dict(m) for m in messages], add_generation_prompt=True, **self.names
+            return self._compiled.render(
+                messages=[dict(m) for m in messages], add_generation_prompt=prompt, **self.names
             )
         except (jinja2.TemplateError, TypeError, KeyError) as problem:
             raise InputError(f"the chat template refuses these messages: {problem}") from None
+
+    def read(self, text: str) -> list[int]:
+        """The ids of a rendered conversation: special tokens in it are what they say."""
         ids: list[int] = self._reader.encode(text, add_special_tokens=False).ids
         return ids
 
@@ -108,7 +113,7 @@ def _template(folder: Path) -> str | None:
     if isinstance(held, list):  # several by name
         named = {entry["name"]: entry["template"] for entry in held}
         held = named.get("default")
-    return held
+    return None if held is None else str(held)
 
 
 def _special_names(folder: Path) -> dict[str, str]:
