@@ -8,8 +8,8 @@ import torch
 from model.conftest import BOTH, CONFIGS
 from olmeda.base.errors import InputError
 from olmeda.model.cache import Cache
-from olmeda.model.config import ModelConfig
-from olmeda.model.flops import active_parameters, flops_per_token, parameters
+from olmeda.model.config import ModelConfig, load_preset
+from olmeda.model.flops import active_parameters, flops_per_token, parameters, tokens_seen
 from olmeda.model.transformer import Transformer
 
 
@@ -68,7 +68,9 @@ def test_active_parameters_leave_out_unchosen_experts() -> None:
     assert parameters(CONFIGS["dense"]) == active_parameters(CONFIGS["dense"])
 
 
-@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize(
+    "name", [*BOTH, "grouped", "wide_heads", "tied", "relu2", "values", "sparse_now_and_then"]
+)
 def test_flops_equal_those_torch_counts_but_for_attention(name: str) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -80,6 +82,25 @@ def test_flops_equal_those_torch_counts_but_for_attention(name: str) -> None:
     products = {"aten.mm", "aten.addmm", "aten.bmm"}
     counted = sum(n for op, n in counter.get_flop_counts()["Global"].items() if str(op) in products)
     assert counted == pytest.approx(wanted, rel=0.01)
+
+
+@pytest.mark.parametrize("tokens", [1, 5, 7, 40])
+def test_tokens_seen_are_those_of_the_mask_but_for_half_of_itself(tokens: int) -> None:
+    config = CONFIGS["olmo3"]
+    for layer in range(config.layers):
+        window = tokens if config.sees_all(layer) else config.window
+        seen = [min(t + 1, window) for t in range(tokens)]
+        # a triangle counts as half its square, a window's steps as whole: half a token too few
+        assert tokens_seen(config, layer, tokens) == pytest.approx(
+            sum(seen) / tokens - 0.5 * min(window, tokens) / tokens
+        )
+
+
+def test_windows_make_long_sequences_cheap() -> None:
+    near = load_preset("olmo3-7b")
+    full = near.model_copy(update={"window": 0, "rope_scaling": None})
+    attention = [flops_per_token(c, 65536) - flops_per_token(c, 0) for c in (near, full)]
+    assert attention[0] / attention[1] == pytest.approx(0.25 + 0.75 * 4096 / 32768, rel=0.05)
 
 
 def test_more_tokens_than_the_context_is_an_error() -> None:
