@@ -40,7 +40,10 @@ def flops_per_token(config: ModelConfig, tokens: int, *, training: bool = True) 
 
 
 def tokens_seen(config: ModelConfig, layer: int, tokens: int) -> float:
-    """Tokens that one of ``tokens`` attends to in a layer, on average (half of itself counts)."""
+    """Tokens that one of ``tokens`` attends to in a layer, on average: half of them without a window.
+
+    Triangles count as half their squares, so that ``tokens / 2`` means what it means elsewhere.
+    """
     window = tokens if config.sees_all(layer) else min(config.window, tokens)
     return window - window**2 / (2 * tokens) if tokens else 0.0
 

@@ -85,12 +85,12 @@ def test_flops_equal_those_torch_counts_but_for_attention(name: str) -> None:
 
 
 @pytest.mark.parametrize("tokens", [1, 5, 7, 40])
-def test_tokens_seen_are_those_of_the_mask_but_for_half_of_itself(tokens: int) -> None:
+def test_tokens_seen_are_those_of_the_mask_counted_as_areas(tokens: int) -> None:
     config = CONFIGS["olmo3"]
     for layer in range(config.layers):
         window = tokens if config.sees_all(layer) else config.window
         seen = [min(t + 1, window) for t in range(tokens)]
-        # a triangle counts as half its square, a window's steps as whole: half a token too few
+        # a triangle counts as half its square, as plain causal attention counts T / 2
         assert tokens_seen(config, layer, tokens) == pytest.approx(
             sum(seen) / tokens - 0.5 * min(window, tokens) / tokens
         )
