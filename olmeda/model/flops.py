@@ -40,7 +40,7 @@ def flops_per_token(config: ModelConfig, tokens: int, *, training: bool = True) 
 
 
 def tokens_seen(config: ModelConfig, layer: int, tokens: int) -> float:
-    """Tokens that one of ``tokens`` attends to in a layer, on average: half of them without a window.
+    """Tokens that one of ``tokens`` attends to in a layer, on average: half, without a window.
 
     Triangles count as half their squares, so that ``tokens / 2`` means what it means elsewhere.
     """
