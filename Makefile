@@ -35,7 +35,8 @@ bench: setup
 	@test -f bench/$(ROOM).py || { echo "no bench/$(ROOM).py; there are: $$(ls bench/*.py | grep -v comparison | xargs -n1 basename -s .py | xargs)"; exit 2; }
 	OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python bench/$(ROOM).py
 
-# uv resolves dolma in seconds, pip does not; kenlm is built from source
+# uv resolves dolma in seconds, pip does not; kenlm is built from source; litgpt and ai2-olmo ask for
+# older torches than they run with, hence --no-deps
 PEERS := bench/work
 peers:
 	mkdir -p $(PEERS)
@@ -46,6 +47,13 @@ peers:
 	$(PEERS)/uv/bin/uv pip install -q --python $(PEERS)/datatrove/bin/python \
 		'datatrove[processing,io]==0.10.0' spacy
 	$(PYTHON) -m venv $(PEERS)/kenlm && $(PEERS)/kenlm/bin/pip install -q kenlm
+	$(PYTHON) -m venv $(PEERS)/torch-peers
+	$(PEERS)/torch-peers/bin/pip install -q torch==2.13.0 transformers==5.23.0 numpy omegaconf \
+		boto3 cached_path datasets scikit-learn lightning jsonargparse rich requests packaging \
+		importlib_resources torchmetrics psutil
+	$(PEERS)/torch-peers/bin/pip install -q --no-deps litgpt==0.5.13 ai2-olmo==0.6.0
+	$(PYTHON) -m venv $(PEERS)/lm-eval
+	$(PEERS)/lm-eval/bin/pip install -q torch==2.13.0 'lm_eval[api]==0.4.13' openai
 
 clean:
 	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache
