@@ -139,6 +139,7 @@ class Decoder:
         self._leave()
         return found
 
+    @torch.inference_mode()
     def drop(self, row: Row) -> None:
         """Take a row out, whatever it still had to come."""
         if row in self.rows:
