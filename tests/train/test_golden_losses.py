@@ -27,8 +27,8 @@ from train.conftest import write_corpus  # noqa: E402
 GOLDEN = ROOT / "tests" / "golden" / "losses"
 RECIPES = ("dense", "moe")
 LOSS, NORM = 1e-4, 2e-3
-"""Tolerances, relative: kernels for other processors (ATEN_CPU_CAPABILITY=default, avx2) and two
-threads moved losses by at most 1e-7 and norms by 5e-7; other libraries may move them further."""
+"""Tolerances, relative. Kernels for other processors (ATEN_CPU_CAPABILITY=default and avx2) moved
+losses by at most 1e-7 and norms by 5e-7; other sums in a kernel of ours move them further."""
 
 
 def losses(recipe: str, folder: Path) -> list[tuple[float, float]]:
