@@ -60,7 +60,8 @@ def lm_loss(
     else:
         nll_sum = summed_nll(h_ND, head_VD, labels_N, softcap=cap)
         z_sum = h_ND.new_zeros(())
-    count_visits(model, hidden.routers, real_BT)
+    if model.training and nll_sum.requires_grad:  # measuring between steps counts nothing
+        count_visits(model, hidden.routers, real_BT)
     by_sequence = experts is not None and experts.balance_over == "sequence"
     groups = len(ids_BT) if by_sequence else 1
     balance, router_z = router_losses(hidden.routers, real_BT, groups=groups)

@@ -33,6 +33,7 @@ from torch.distributed.tensor import DTensor
 
 from olmeda.base.errors import ArtifactError
 from olmeda.base.files import fsync_folder, read_json, remove_tree
+from olmeda.model.experts.bias import forget_visits
 from olmeda.train.duration import Position
 from olmeda.train.parallel import as_part, local, placed_state, spread_meshes
 from olmeda.train.world import ALONE, World
@@ -151,6 +152,7 @@ def restore(folder: Path, state: SavedState, trained: Trained) -> None:
     for number, optimizer in enumerate(trained.optimizers):
         _fill_optimizer(optimizer, _names(trained.model), rooms, f"optim.{number}")
     _set_random_numbers(rooms, world)
+    forget_visits(trained.model)
 
 
 def _targets(trained: Trained) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import torch
 
 from model.conftest import TINY
 from olmeda.model.config import load_preset
-from olmeda.model.experts.bias import biased_routers, count_visits, move_biases
+from olmeda.model.experts.bias import biased_routers, forget_visits, move_biases
 from olmeda.model.experts.router import Router
 from olmeda.model.loss import IGNORED, lm_loss
 from olmeda.model.transformer import Transformer
@@ -79,19 +79,27 @@ def test_visits_of_all_micro_batches_are_counted_and_padding_is_not() -> None:
         assert int(router.visits_E.sum()) == 3 * 32 + 10
 
 
-def test_nothing_is_counted_outside_training() -> None:
-    found, given = model().eval(), ids()
-    lm_loss(found, given[:, :-1], given[:, 1:])
+def test_nothing_is_counted_where_only_a_loss_is_measured() -> None:
+    found, given = model(), ids()
+    with torch.no_grad():
+        lm_loss(found, given[:, :-1], given[:, 1:])
+    lm_loss(found.eval(), given[:, :-1], given[:, 1:])
     assert all(router.visits_E is None for router in biased_routers(found))
-    count_visits(found, [])
+
+
+def test_what_a_step_without_end_counted_can_be_forgotten() -> None:
+    found, given = model(), ids()
+    lm_loss(found, given[:, :-1], given[:, 1:])
+    assert all(router.visits_E is not None for router in biased_routers(found))
+    forget_visits(found)
+    assert all(router.visits_E is None for router in biased_routers(found))
 
 
 def test_moving_biases_makes_load_even() -> None:
     found, given = model(rate=0.002), ids(16)
     spread = []
     for _ in range(60):
-        with torch.no_grad():
-            lm_loss(found, given[:, :-1], given[:, 1:])
+        lm_loss(found, given[:, :-1], given[:, 1:])
         visits = biased_routers(found)[0].visits_E
         assert visits is not None
         spread.append(int(visits.max()) / float(visits.double().mean()))

@@ -25,8 +25,8 @@ def biased_routers(model: nn.Module) -> list[Router]:
 def count_visits(
     model: nn.Module, routed: Sequence[RouterOutput], real_BT: Tensor | None = None
 ) -> None:
-    """Add what one micro-batch decided to the visits of this step; nothing outside training."""
-    routers = biased_routers(model) if model.training else []
+    """Add what one micro-batch decided to the visits of this step."""
+    routers = biased_routers(model)
     if not routers:
         return
     assert len(routers) == len(routed)
@@ -35,6 +35,12 @@ def count_visits(
         counts_E = visit_counts(output, real_N)[0]
         held_E = router.visits_E
         router.visits_E = counts_E if held_E is None else held_E + counts_E
+
+
+def forget_visits(model: nn.Module) -> None:
+    """Drop what a step that does not end has counted."""
+    for router in biased_routers(model):
+        router.visits_E = None
 
 
 @torch.no_grad()
