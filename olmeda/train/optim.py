@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from olmeda.base.config import Config
 from olmeda.model.attention import Attention
@@ -90,11 +91,18 @@ class AdamW(Config, frozen=True):
         (with_decay if self.decay_vectors else without).extend(found.vectors)
         (with_decay if self.decay_embeddings else without).extend(found.embeddings)
         groups: list[dict[str, Any]] = [
-            {"params": params, "weight_decay": decay}
+            {"params": alike, "weight_decay": decay}
             for params, decay in ((with_decay, self.weight_decay), (without, 0.0))
-            if params
+            for alike in _sharded_apart(params)
         ]
         return torch.optim.AdamW(groups, lr=lr, betas=self.betas, eps=self.eps, fused=True)
+
+
+def _sharded_apart(params: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Sharded parameters and others (spread experts): a fused update takes one kind at a time."""
+    sharded: list[Tensor] = [p for p in params if isinstance(p, DTensor)]
+    others = [p for p in params if not isinstance(p, DTensor)]
+    return [kind for kind in (sharded, others) if kind]
 
 
 class MuonWithAdamW(Config, frozen=True):

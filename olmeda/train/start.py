@@ -24,7 +24,7 @@ from olmeda.model.config import ModelConfig
 from olmeda.model.hf_config import from_hf
 from olmeda.model.hf_names import parts, views
 from olmeda.model.transformer import Transformer
-from olmeda.train.parallel import laid_as, whole
+from olmeda.train.parallel import as_part, laid_as, local, spread_meshes, whole
 
 OPTIMIZER = "optimizer.safetensors"
 MAY_CHANGE = (
@@ -114,6 +114,7 @@ def take_optimizer(
             "without one: start_optimizer=false"
         )
     names = {id(param): name for name, param in model.named_parameters()}
+    meshes = spread_meshes(model)
     with safe_open(file, framework="pt") as tensors:
         held: dict[str, dict[str, str]] = {}
         for name in tensors.keys():  # noqa: SIM118 (no dict)
@@ -122,9 +123,11 @@ def take_optimizer(
         for number, optimizer in enumerate(optimizers):
             for param in [p for group in optimizer.param_groups for p in group["params"]]:
                 # a parameter that never had a gradient has no state
+                mesh = meshes.get(names[id(param)])
+                like = param if mesh is None else as_part(param.detach(), mesh)
                 for key, name in held.pop(f"{number}.{names[id(param)]}", {}).items():
-                    value = _placed(tensors.get_tensor(name), param, f"{file}: {name}")
-                    optimizer.state[param][key] = value
+                    value = _placed(tensors.get_tensor(name), like, f"{file}: {name}")
+                    optimizer.state[param][key] = value if mesh is None else local(value)
             if not optimizer.state:
                 held["nothing of one optimiser"] = {}
     if held:
@@ -149,7 +152,11 @@ def _states(
     model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]
 ) -> Iterator[tuple[str, Tensor]]:
     names = {id(param): name for name, param in model.named_parameters()}
+    meshes = spread_meshes(model)
     for number, optimizer in enumerate(optimizers):
         for param in [p for group in optimizer.param_groups for p in group["params"]]:
+            mesh = meshes.get(names[id(param)])
             for key, value in optimizer.state.get(param, {}).items():
-                yield f"{number}.{names[id(param)]}.{key}", value
+                part = mesh is not None and value.shape == param.shape
+                placed = as_part(value, mesh) if mesh is not None and part else value
+                yield f"{number}.{names[id(param)]}.{key}", placed

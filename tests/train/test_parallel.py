@@ -51,13 +51,18 @@ def assert_equal(a: Path, b: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "model", "optim"),
-    [("fsdp", "dense", "adamw"), ("ddp", "moe", "muon"), ("fsdp", "moe", "muon")],
+    ("parallel", "model", "optim"),
+    [
+        ({"kind": "fsdp"}, "dense", "adamw"),
+        ({"kind": "ddp"}, "moe", "muon"),
+        ({"kind": "fsdp", "experts": 2}, "moe", "adamw"),
+        ({"kind": "ddp", "experts": 2}, "moe", "muon"),
+    ],
 )
 def test_two_processes_killed_go_on_bit_equal_and_one_process_goes_on_within_a_millionth(
-    kind: str, model: str, optim: str, tokens: dict[str, Path], tmp_path: Path
+    parallel: dict[str, Any], model: str, optim: str, tokens: dict[str, Path], tmp_path: Path
 ) -> None:
-    values = settings(tokens, model, loop={"optim": {"kind": optim}}, parallel={"kind": kind})
+    values = settings(tokens, model, loop={"optim": {"kind": optim}}, parallel=parallel)
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     finished(start(values, straight))
     running = start(values, killed)
