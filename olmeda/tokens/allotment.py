@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from olmeda.base.errors import ConfigError
-from olmeda.tokens.order import permuted, round_keys, unpermuted
+from olmeda.tokens.order import ordered, round_keys, unpermuted
 
 BLOCK = 1024
 """Places of a block: shares are kept to 1/2048 of the whole."""
@@ -141,7 +141,7 @@ class Allotment:
         part_P, nth_P = np.empty_like(places_P), np.empty_like(places_P)
         for leg, block, here in self._blocks(places_P):
             begin = leg.first + block * leg.size
-            drawn = permuted(places_P[here] - begin, leg.size, self._keys(begin))
+            drawn = ordered(places_P[here] - begin, leg.size, self.seed, SALT, begin)
             bounds = np.cumsum(leg.quotas)
             part = np.searchsorted(bounds, drawn, "right")
             held = np.array(leg.before) + block * np.array(leg.quotas) - (bounds - leg.quotas)
@@ -161,7 +161,7 @@ class Allotment:
             leg = self.legs[number]
             begin = leg.first + block * leg.size
             drawn = sum(leg.quotas[:part]) + rank_N[here]
-            places_N[here] = begin + unpermuted(drawn, leg.size, self._keys(begin))
+            places_N[here] = begin + unpermuted(drawn, leg.size, round_keys(self.seed, SALT, begin))
         return places_N
 
     def drawn(self, place: int) -> tuple[int, ...]:
@@ -195,9 +195,6 @@ class Allotment:
         block_P = (places_P - firsts[leg_P]) // sizes[leg_P]
         for number, block, here in _grouped(leg_P, block_P, np.arange(len(places_P))):
             yield self.legs[number], block, here
-
-    def _keys(self, begin: int) -> np.ndarray:
-        return round_keys(self.seed, SALT, begin)
 
 
 def _grouped(

@@ -19,7 +19,7 @@ from olmeda.base.files import digest_value
 from olmeda.tokens.allotment import Allotment
 from olmeda.tokens.heldout import IGNORED
 from olmeda.tokens.instances import SPANS, Instances
-from olmeda.tokens.order import permuted, round_keys, unpermuted
+from olmeda.tokens.order import ordered, round_keys, unpermuted
 from olmeda.tokens.packing import Chunks, Packing
 from olmeda.tokens.repeats import RepeatRule
 from olmeda.tokens.stream import Stretches, TokenStream
@@ -130,9 +130,8 @@ class TokenLoader:
             epochs, positions = np.divmod(nth_B[here], part.packing.instances)
             numbers = np.empty_like(positions)
             for epoch in np.unique(epochs).tolist():
-                keys = round_keys(self.seed, epoch, *part.key)
-                now = epochs == epoch
-                numbers[now] = permuted(positions[now], part.packing.instances, keys)
+                now, n = epochs == epoch, part.packing.instances
+                numbers[now] = ordered(positions[now], n, self.seed, epoch, *part.key)
             yield part, numbers, here
 
     def _stretches(self, first: int, count: int) -> Stretches:

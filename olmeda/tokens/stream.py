@@ -39,7 +39,8 @@ class TokenStream:
 
     def __init__(self, tokenset: TokenSet, chosen: np.ndarray | None = None) -> None:
         self.tokenset, self.chosen = tokenset, chosen
-        self._ids = [tokenset.ids(s) for s in tokenset.index.shards]
+        # plain views: slicing a memmap costs ten times as much as slicing an array
+        self._ids = [np.asarray(tokenset.ids(s)) for s in tokenset.index.shards]
         if chosen is None:
             lengths_R = np.array([s.tokens for s in tokenset.index.shards], np.int64)
             self._shard_R = np.arange(len(lengths_R))

@@ -17,3 +17,12 @@ def dolma() -> Path:
     if not python.exists():
         pytest.skip(f"no dolma: {python} is not there; set OLMEDA_DOLMA to the Python that has it")
     return python
+
+
+@pytest.fixture(scope="session")
+def torch_peers() -> Path:
+    """The Python of an environment that has torch, transformers and ai2-olmo 0.6.0."""
+    named = os.environ.get("OLMEDA_TORCH_PEERS", CHECKOUT / "bench/work/torch-peers/bin/python")
+    if not Path(named).exists():
+        pytest.skip(f"no ai2-olmo: {named} is not there; set OLMEDA_TORCH_PEERS to its Python")
+    return Path(named)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from olmeda.tokens.order import permuted, round_keys, unpermuted
+from olmeda.tokens.order import BLOCK, ordered, permuted, round_keys, unpermuted
 
 
 @settings(max_examples=100, deadline=None)
@@ -55,3 +55,12 @@ def test_the_way_back_ends_where_the_way_forth_began(n: int, seed: int, epoch: i
     places = np.unique(np.linspace(0, n - 1, 50).astype(np.int64))
     assert np.array_equal(unpermuted(permuted(places, n, keys), n, keys), places)
     assert np.array_equal(permuted(unpermuted(places, n, keys), n, keys), places)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 5 * BLOCK), seed=st.integers(0), data=st.data())
+def test_positions_asked_for_in_any_order_are_where_the_permutation_sends_them(
+    n: int, seed: int, data: st.DataObject
+) -> None:
+    asked = np.array(data.draw(st.lists(st.integers(0, n - 1), max_size=50)), np.int64)
+    assert np.array_equal(ordered(asked, n, seed, 3), permuted(asked, n, round_keys(seed, 3)))
