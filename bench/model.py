@@ -44,7 +44,7 @@ def steps(name: str, shape: dict[str, int], threads: int) -> dict[str, Any]:
     script = str(HERE / "peers" / "model_steps.py")
     arguments = [name, json.dumps(shape), str(threads), str(STEPS)]
     done = subprocess.run(
-        [python, script, *arguments], capture_output=True, text=True, check=True,
+        [python, script, *arguments], stdout=subprocess.PIPE, text=True, check=True,
         env={**os.environ, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"},
     )  # fmt: skip
     return json.loads(done.stdout.strip().splitlines()[-1])

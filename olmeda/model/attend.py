@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from olmeda.model.kernels.eligible import vectorises
 from olmeda.model.segments import Segments
 
 
@@ -28,7 +29,7 @@ def attend(
     become ``c tanh(score / c)``; 0 leaves them. With ``segments`` each stretch sees itself only,
     at the cost of calls for each length.
     """
-    if _kernel_takes(q_BTHC, k_BTGC, v_BTGC):
+    if vectorises(q_BTHC.shape[-1], q_BTHC, k_BTGC, v_BTGC):
         q_NHC, k_NGC, v_NGC = (t.flatten(0, 1) for t in (q_BTHC, k_BTGC, v_BTGC))
         alone = (q_BTHC.shape[1],) * q_BTHC.shape[0]
         lengths = alone if segments is None else segments.lengths
@@ -46,14 +47,6 @@ def attend(
         order.append(places_PL.flatten())
     mixed_NHC = torch.cat(parts)[torch.argsort(torch.cat(order))]
     return mixed_NHC.view_as(q_BTHC)
-
-
-def _kernel_takes(q_BTHC: Tensor, k_BTGC: Tensor, v_BTGC: Tensor) -> bool:
-    """Whether our own kernel computes this; otherwise torch's, on any device and in any dtype."""
-    # under autocast values come in another type than queries and keys, which norms leave in float32
-    plain = all(t.dtype == torch.float32 for t in (q_BTHC, k_BTGC, v_BTGC))
-    plain = plain and q_BTHC.device.type == "cpu" and q_BTHC.numel() > 0
-    return plain and q_BTHC.shape[-1] % 16 == 0 and not torch.compiler.is_compiling()
 
 
 def attend_cached(

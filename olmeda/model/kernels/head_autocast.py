@@ -29,7 +29,7 @@ def autocast_logprobs(
     """``(log-probability of its label, logsumexp)`` of each token, in fp32."""
     most = SLICE_ELEMENTS_CPU if h_ND.device.type == "cpu" else SLICE_ELEMENTS
     rows = max(64, most // len(head_VD))
-    parts = zip(h_ND.split(rows), labels_N.split(rows), strict=True)
+    parts = zip(torch.split(h_ND, rows), torch.split(labels_N, rows), strict=True)
     found = [
         checkpoint(_logprobs, h_LD, head_VD, labels_L, softcap, use_reentrant=False)
         for h_LD, labels_L in parts

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
+from olmeda.model.kernels.eligible import vectorises
+
 ROWS = 512
 """Tokens treated at once: what one elementwise step leaves is still in the cache for the next."""
 
@@ -28,6 +30,11 @@ class _SwiGLU(torch.autograd.Function):
     def forward(ctx: Any, both_NG: Tensor) -> Tensor:
         ctx.save_for_backward(both_NG)
         out_NF = both_NG.new_empty(len(both_NG), both_NG.shape[1] // 2)
+        if vectorises(out_NF.shape[1], both_NG):
+            from olmeda.model.kernels.gate import gate_into
+
+            gate_into(out_NF, both_NG.contiguous())
+            return out_NF
         for both_RG, out_RF in zip(_rows(both_NG), _rows(out_NF), strict=True):
             gate_RF, up_RF = both_RG.chunk(2, -1)
             torch.mul(silu(gate_RF), up_RF, out=out_RF)
@@ -37,6 +44,11 @@ class _SwiGLU(torch.autograd.Function):
     def backward(ctx: Any, grad_NF: Tensor) -> Tensor:
         (both_NG,) = ctx.saved_tensors
         grad_both_NG = torch.empty_like(both_NG)
+        if vectorises(grad_NF.shape[1], grad_NF, both_NG) and both_NG.is_contiguous():
+            from olmeda.model.kernels.gate import gate_grad_into
+
+            gate_grad_into(grad_both_NG, both_NG, grad_NF.contiguous())
+            return grad_both_NG
         parts = zip(_rows(both_NG), _rows(grad_NF), _rows(grad_both_NG), strict=True)
         for both_RG, grad_RF, grad_both_RG in parts:
             gate_RF, up_RF = both_RG.chunk(2, -1)

@@ -1,0 +1,58 @@
+"""Kernels in vectors against torch's float64, at the edges of what floats hold too."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import silu
+
+from olmeda.model.kernels import threads
+from olmeda.model.kernels.eligible import vectorises
+from olmeda.model.kernels.swiglu import swiglu
+
+
+def gated(both: torch.Tensor) -> torch.Tensor:
+    gate, up = both.chunk(2, -1)
+    return silu(gate) * up
+
+
+@pytest.mark.parametrize("rows", [1, 63, 200])
+def test_gate_and_gradient_equal_the_formula(rows: int) -> None:
+    generator = torch.Generator().manual_seed(1)
+    both = (5 * torch.randn(rows, 96, generator=generator)).requires_grad_()
+    grad = torch.randn(rows, 48, generator=generator)
+    exact = both.detach().double().requires_grad_()
+    found, wanted = swiglu(both), gated(exact)
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-6)
+    (ours,) = torch.autograd.grad(found, both, grad)
+    (theirs,) = torch.autograd.grad(wanted, exact, grad.double())
+    torch.testing.assert_close(ours.double(), theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_gate_stays_finite_at_both_ends() -> None:
+    gate = torch.tensor([-1e4, -200.0, -100.0, 0.0, 100.0, 1e4] + [1.0] * 10)
+    both = torch.cat([gate, torch.ones(16)])[None].requires_grad_()
+    found = swiglu(both)
+    torch.testing.assert_close(found, silu(gate)[None], atol=1e-6, rtol=1e-6)
+    (slope,) = torch.autograd.grad(found.sum(), both)
+    assert torch.isfinite(slope).all()
+
+
+def test_gate_is_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "WORTH_SPLITTING", 0)
+    both = torch.randn(500, 64, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    found = []
+    for number in (1, 4):
+        monkeypatch.setattr(torch, "get_num_threads", lambda number=number: number)
+        out = swiglu(both)
+        found.append((out, *torch.autograd.grad(out.square().sum(), both)))
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_only_float32_on_the_cpu_in_whole_vectors_is_taken() -> None:
+    x = torch.zeros(2, 32)
+    assert vectorises(32, x)
+    assert not vectorises(24, x)
+    assert not vectorises(32, x, x.double())
+    assert not vectorises(32, x.to("meta"))
+    assert not vectorises(32, x[:0])
