@@ -76,6 +76,7 @@ FAMILIES = (
     Family("olmo2", "Olmo2", _REORDERED),
     Family("olmo3", "Olmo3", {**_REORDERED, "window": True}, theta=500_000.0),
     Family("olmoe", "Olmoe", {"qk_norm": "whole", "experts": True}, ("clip_qkv",)),
+    Family("flex_olmo", "FlexOlmo", {**_REORDERED, "experts": True}, theta=500_000.0),
     Family("llama", "Llama"),
     Family("smollm3", "SmolLM3", {"no_rope_every": True}, theta=2_000_000.0, tied=True),
     Family("qwen3", "Qwen3", {"qk_norm": "head"}),

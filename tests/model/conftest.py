@@ -25,6 +25,7 @@ HELD = {
     "moe": load_preset("tour-moe", **TINY, mlp_width=24),
     "renormalised": load_preset("tour-moe", **TINY, mlp_width=24, experts={"renormalise": True}),
     "clipped": load_preset("tour-moe", **TINY, mlp_width=24, clip_qkv=0.5),
+    "reordered_moe": load_preset("tour-moe", **TINY, mlp_width=24, norm_place="after"),
     "llama": load_preset("tour-dense", **DENSE, **BEFORE),
     "llama3": load_preset(
         "tour-dense",
@@ -77,7 +78,6 @@ OWN = {
         clip_qkv=1.0,
         rope_scaling={"kind": "yarn", "factor": 2, "original": 32},
     ),
-    "reordered_moe": load_preset("tour-moe", **TINY, mlp_width=24, norm_place="after"),
     "sparse_now_and_then": load_preset(
         "tour-moe",
         **{**TINY, **FOUR},

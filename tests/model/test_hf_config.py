@@ -39,7 +39,6 @@ def test_every_family_is_tested_both_ways() -> None:
 
 def test_own_layout_names_what_each_architecture_lacks() -> None:
     assert "olmo2: activation" in why_own(OWN["relu2"])
-    assert "olmoe: norm_place" in why_own(OWN["reordered_moe"])
     assert "olmoe: experts.shared" in why_own(OWN["sparse_now_and_then"])
 
 
