@@ -75,6 +75,11 @@ def _weight_files(path: Path) -> Iterator[tuple[str, Path]]:
         held = read_json(path / INDEX)["weight_map"].values()
         files = [path / name for name in dict.fromkeys(held)]
     for file in files:
+        if not file.is_file() and (pickled := sorted(path.glob("*.bin"))):
+            raise ArtifactError(
+                f"{pickled[0]}: weights in pickle can run any program and are not opened; save the "
+                "checkpoint as safetensors first"
+            )
         if not file.is_file():
             raise ArtifactError(f"{file}: no such file; the checkpoint is incomplete")
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from olmeda.artifacts.checkpoint import Checkpoint, copy_tokenizer
 from olmeda.artifacts.weights import SHARD_BYTES, write_weights
-from olmeda.base.errors import ArtifactError
+from olmeda.base.errors import ArtifactError, ResourceError
 from olmeda.base.files import write_json
 from olmeda.base.log import say
 from olmeda.model.hf_config import from_hf, special_ids, to_hf
@@ -106,28 +106,40 @@ def load(
 
     Weights are read straight into the parameters, whatever type they are stored in: memory is that
     of the parameters and a few megabytes. Raises ArtifactError for an architecture, a tensor or a
-    shape that does not fit.
+    shape that does not fit, ResourceError where the memory is not there.
     """
     checkpoint = Checkpoint.open(folder)
     config = from_hf(checkpoint.config, str(folder / "config.json"))
     with torch.device("meta"):
-        model = Transformer(config)
-    model = model.to(dtype).to_empty(device=device)
+        model = Transformer(config).to(dtype)
+    try:
+        model = model.to_empty(device=device)
+    except RuntimeError as problem:  # torch has no narrower type for this on CPUs
+        size = sum(p.numel() * p.itemsize for p in model.parameters()) / 1e9
+        raise ResourceError(
+            f"{folder}: no memory for {size:.3g} GB of parameters in {dtype} on {device}; free "
+            f"some, or load it in a smaller type or elsewhere ({str(problem).splitlines()[0]})"
+        ) from None
     model.fill_tables()
-    fill(checkpoint, lambda stacked: views(model, parts(config, stacked=stacked)))
+    spare = ("lm_head.weight",) if config.tied else ()
+    fill(checkpoint, lambda stacked: views(model, parts(config, stacked=stacked)), spare)
     return model.eval()
 
 
-def fill(checkpoint: Checkpoint, targets: Callable[[bool], Mapping[str, Tensor]]) -> None:
+def fill(
+    checkpoint: Checkpoint,
+    targets: Callable[[bool], Mapping[str, Tensor]],
+    spare: Sequence[str] = (),
+) -> None:
     """Read every tensor of ``checkpoint`` into its view, piece by piece.
 
-    ``targets(stacked_experts)`` gives the views. Raises ArtifactError where names or shapes differ.
+    ``targets(stacked_experts)`` gives the views, ``spare`` names what may be there unread. Raises
+    ArtifactError where names or shapes differ.
     """
     stacked = any(".experts." in n and n.endswith("_proj") for n in checkpoint.names)
     wanted = targets(stacked)
     held = [n for n in checkpoint.names if not n.endswith(COMPUTED)]
-    tied = checkpoint.config.get("tie_word_embeddings") and "lm_head.weight" not in wanted
-    extra = [n for n in held if n not in wanted and not (tied and n == "lm_head.weight")]
+    extra = [n for n in held if n not in wanted and n not in spare]
     missing = [n for n in wanted if n not in checkpoint.files]
     if missing or extra:
         problem = f"lacks {missing[0]!r}" if missing else f"has a tensor {extra[0]!r} too many"

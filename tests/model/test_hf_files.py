@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from model.conftest import CONFIGS, OWN
 from model.test_hf import drawn, logits, some_ids
-from olmeda.base.errors import ArtifactError, ConfigError
+from olmeda.base.errors import ArtifactError, ConfigError, ResourceError
 from olmeda.model import hf
 from olmeda.model.config import ModelConfig, load_preset
 from olmeda.model.hf_names import parts
@@ -219,6 +219,38 @@ def test_missing_key_and_cut_file_are_named(tokenizer: Path, tmp_path: Path) -> 
     (tmp_path / "config.json").write_text('{"model_type": "olmo2"}')
     with pytest.raises(ArtifactError, match="has no key 'vocab_size'"):
         hf.load(tmp_path)
+
+
+def test_weights_in_pickle_are_not_opened(tokenizer: Path, tmp_path: Path) -> None:
+    hf.save(Transformer.initialised(CONFIGS["dense"], 3), tmp_path, tokenizer)
+    (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
+    with pytest.raises(ArtifactError, match=r"pytorch_model\.bin: weights in pickle"):
+        hf.load(tmp_path)
+
+
+def test_want_of_memory_says_how_much(
+    tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hf.save(Transformer.initialised(CONFIGS["dense"], 3), tmp_path, tokenizer)
+
+    def full(self: Transformer, *, device: object) -> Transformer:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(Transformer, "to_empty", full)
+    with pytest.raises(
+        ResourceError, match=r"no memory for 9.5\de-05 GB of parameters in torch.flo"
+    ):
+        hf.load(tmp_path)
+
+
+def test_head_of_a_tied_model_may_be_there_too(tokenizer: Path, tmp_path: Path) -> None:
+    model = Transformer.initialised(CONFIGS["tied"], 3)
+    hf.save(model, tmp_path, tokenizer)
+    file = tmp_path / "model.safetensors"
+    held = load_file(file)
+    save_file({**held, "lm_head.weight": held["model.embed_tokens.weight"] + 0}, file)
+    ids = some_ids(model.config)
+    assert torch.equal(logits(hf.load(tmp_path), ids), logits(model, ids))
 
 
 def test_missing_shard_is_named(tokenizer: Path, tmp_path: Path) -> None:
