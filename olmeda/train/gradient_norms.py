@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
+
+from olmeda.train.parallel import is_sharded, local, spread_meshes
+from olmeda.train.world import ALONE, World
 
 
-def gradient_norms(model: nn.Module) -> Mapping[str, Any]:
-    """An inspector: ``grad_norms``, the Euclidean norm by the parameter's name.
+def gradient_norms(model: nn.Module, world: World = ALONE) -> Mapping[str, Any]:
+    """``grad_norms``: the Euclidean norm by the parameter's name.
 
     A gradient that lies in pieces on several processes counts as a whole; every process of the
-    world has to call this. Parameters without a gradient (an expert nobody visited) are left out.
+    world has to call this. A parameter without a gradient (an expert nobody visited) is left out.
     """
-    held = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
-    if not held:
-        return {"grad_norms": {}}
-    norms = [_whole(torch.linalg.vector_norm(grad, dtype=torch.float32)) for grad in held.values()]
-    values = torch.stack(norms).tolist()  # one wait for the device
-    return {"grad_norms": dict(zip(map(_plain, held), values, strict=True))}
+    held = dict(model.named_parameters())
+    values = [float(square) for square in [_square(p.grad) for p in held.values()]]
+    shares = [v / c for v, c in zip(values, _copies(model, world, list(held)), strict=True)]
+    has_one = [float(p.grad is not None) for p in held.values()]
+    totals = world.total(*shares, *has_one)
+    norms = zip(held, totals[: len(held)], totals[len(held) :], strict=True)
+    return {"grad_norms": {_plain(name): math.sqrt(square) for name, square, has in norms if has}}
 
 
-def _whole(norm: Tensor) -> Tensor:
-    return norm.full_tensor() if isinstance(norm, DTensor) else norm
+def _square(grad: Tensor | None) -> Tensor:
+    """The squared norm of what lies here, in float64."""
+    if grad is None:
+        return torch.zeros((), dtype=torch.float64)
+    return torch.linalg.vector_norm(local(grad), dtype=torch.float64).square()
+
+
+def _copies(model: nn.Module, world: World, names: list[str]) -> list[int]:
+    """How many processes hold the same of each parameter's gradient."""
+    meshes = spread_meshes(model)
+    rest = 1 if is_sharded(model) else world.size
+    return [meshes[name].shape[0] if name in meshes else rest for name in names]
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,10 +53,11 @@ def watch(
         hook, remembered = _probe(model, probing, heldout, asked, sequence, rows, world)
         every.append((probing.every.model_copy(update={"ends": True}), hook))
         memory |= remembered.memory if remembered is not None else {}
+    inspector = functools.partial(gradient_norms, world=world)
     known = monitor.utilisation and world.is_first
     return Monitors(
         every=every,
-        inspect=[(monitor.gradients, gradient_norms)] if monitor.gradients.amount else [],
+        inspect=[(monitor.gradients, inspector)] if monitor.gradients.amount else [],
         memory=memory,
         trackers=trackers,
         flops_per_token=flops_per_token(model.config, sequence) if known else 0.0,

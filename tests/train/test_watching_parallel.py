@@ -35,9 +35,11 @@ def figures(name: str, value: Any) -> Iterator[tuple[str, float]]:
         yield name, value
 
 
-@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+@pytest.mark.parametrize(
+    "parallel", [{"kind": "ddp"}, {"kind": "fsdp"}, {"kind": "ddp", "experts": 2}], ids=str
+)
 def test_measures_do_not_depend_on_the_number_of_processes(
-    kind: str, tokens: dict[str, Path], tmp_path: Path
+    parallel: dict[str, Any], tokens: dict[str, Path], tmp_path: Path
 ) -> None:
     loop = {"steps": 12, "batch_tokens": 128, "micro_tokens": 64, "sequence": 32, "lr": 0.01,
             "warmup": 2}  # fmt: skip
@@ -47,11 +49,11 @@ def test_measures_do_not_depend_on_the_number_of_processes(
         "loop": loop,
         "probe": {"every": 6, "tokens": 300, "routes": 64},
         "monitor": {"gradients": 4, "spike_window": 4},
-        "parallel": {"kind": kind},
+        "parallel": parallel,
         "seed": 3,
     }
     finished(start(values, tmp_path / "two"))
-    alone = run(RunConfig.model_validate(values), tmp_path / "one")
+    alone = run(RunConfig.model_validate({**values, "parallel": {}}), tmp_path / "one")
     for ours, theirs in zip(read_progress(alone), read_progress(tmp_path / "two"), strict=True):
         assert list(ours) == list(theirs)
         for name in ours:
