@@ -9,7 +9,9 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import relu, silu
+from torch.nn.functional import relu
+
+from olmeda.model.kernels.swiglu import gated, gated_grad, swiglu
 
 
 class Activation(Protocol):
@@ -34,21 +36,11 @@ class SwiGLU:
 
     def forward(self, h_RG: Tensor) -> Tensor:
         """``[R, F]``, a tensor of its own."""
-        gate_RF, up_RF = h_RG.chunk(2, 1)
-        return silu(gate_RF).mul_(up_RF)
+        return swiglu(h_RG) if torch.is_grad_enabled() else gated(h_RG)
 
     def backward(self, h_RG: Tensor, grad_RF: Tensor) -> Tensor:
-        """The gradient of ``h_RG``; overwrites ``grad_RF``."""
-        gate_RF, up_RF = h_RG.chunk(2, 1)
-        grad_RG = torch.empty_like(h_RG)
-        grad_gate_RF, grad_up_RF = grad_RG.chunk(2, 1)
-        slope_RF = torch.sigmoid(gate_RF)
-        silu_RF = gate_RF * slope_RF
-        torch.mul(grad_RF, silu_RF, out=grad_up_RF)
-        # d silu(a) / da = s + silu(a) (1 - s), where s = sigmoid(a)
-        slope_RF.addcmul_(silu_RF, slope_RF, value=-1).add_(silu_RF)
-        torch.mul(slope_RF, grad_RF.mul_(up_RF), out=grad_gate_RF)
-        return grad_RG
+        """The gradient of ``h_RG``."""
+        return gated_grad(h_RG, grad_RF)
 
 
 class SquaredRelu:

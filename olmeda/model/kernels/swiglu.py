@@ -23,43 +23,53 @@ def _rows(x: Tensor) -> tuple[Tensor, ...]:
     return torch.split(x, ROWS)
 
 
+def gated(both_NG: Tensor) -> Tensor:
+    """``silu(gate) * up`` of rows ``[gate, up]``, without a gradient of its own."""
+    out_NF = both_NG.new_empty(len(both_NG), both_NG.shape[1] // 2)
+    if vectorises(out_NF.shape[1], both_NG):
+        from olmeda.model.kernels.gate import gate_into
+
+        gate_into(out_NF, both_NG.contiguous())
+        return out_NF
+    for both_RG, out_RF in zip(_rows(both_NG), _rows(out_NF), strict=True):
+        gate_RF, up_RF = both_RG.chunk(2, -1)
+        torch.mul(silu(gate_RF), up_RF, out=out_RF)
+    return out_NF
+
+
+def gated_grad(both_NG: Tensor, grad_NF: Tensor) -> Tensor:
+    """The gradient of ``both_NG``, given that of ``gated(both_NG)``."""
+    grad_both_NG = torch.empty(both_NG.shape, dtype=both_NG.dtype, device=both_NG.device)
+    if vectorises(grad_NF.shape[1], grad_NF, both_NG):
+        from olmeda.model.kernels.gate import gate_grad_into
+
+        gate_grad_into(grad_both_NG, both_NG.contiguous(), grad_NF.contiguous())
+        return grad_both_NG
+    parts = zip(_rows(both_NG), _rows(grad_NF), _rows(grad_both_NG), strict=True)
+    for both_RG, grad_RF, grad_both_RG in parts:
+        gate_RF, up_RF = both_RG.chunk(2, -1)
+        grad_gate_RF, grad_up_RF = grad_both_RG.chunk(2, -1)
+        slope_RF = torch.sigmoid(gate_RF)
+        silu_RF = gate_RF * slope_RF
+        torch.mul(grad_RF, silu_RF, out=grad_up_RF)
+        # d silu(a) / da = s + silu(a) (1 - s), where s = sigmoid(a)
+        slope_RF.addcmul_(silu_RF, slope_RF, value=-1).add_(silu_RF)
+        torch.mul(slope_RF.mul_(up_RF), grad_RF, out=grad_gate_RF)
+    return grad_both_NG
+
+
 class _SwiGLU(torch.autograd.Function):
     """``silu(gate) * up`` of a fused ``[gate, up]``; keeps only its input."""
 
     @staticmethod
     def forward(ctx: Any, both_NG: Tensor) -> Tensor:
         ctx.save_for_backward(both_NG)
-        out_NF = both_NG.new_empty(len(both_NG), both_NG.shape[1] // 2)
-        if vectorises(out_NF.shape[1], both_NG):
-            from olmeda.model.kernels.gate import gate_into
-
-            gate_into(out_NF, both_NG.contiguous())
-            return out_NF
-        for both_RG, out_RF in zip(_rows(both_NG), _rows(out_NF), strict=True):
-            gate_RF, up_RF = both_RG.chunk(2, -1)
-            torch.mul(silu(gate_RF), up_RF, out=out_RF)
-        return out_NF
+        return gated(both_NG)
 
     @staticmethod
     def backward(ctx: Any, grad_NF: Tensor) -> Tensor:
         (both_NG,) = ctx.saved_tensors
-        grad_both_NG = torch.empty_like(both_NG)
-        if vectorises(grad_NF.shape[1], grad_NF, both_NG) and both_NG.is_contiguous():
-            from olmeda.model.kernels.gate import gate_grad_into
-
-            gate_grad_into(grad_both_NG, both_NG, grad_NF.contiguous())
-            return grad_both_NG
-        parts = zip(_rows(both_NG), _rows(grad_NF), _rows(grad_both_NG), strict=True)
-        for both_RG, grad_RF, grad_both_RG in parts:
-            gate_RF, up_RF = both_RG.chunk(2, -1)
-            grad_gate_RF, grad_up_RF = grad_both_RG.chunk(2, -1)
-            slope_RF = torch.sigmoid(gate_RF)
-            silu_RF = gate_RF * slope_RF
-            torch.mul(grad_RF, silu_RF, out=grad_up_RF)
-            # d silu(a) / da = s + silu(a) (1 - s), where s = sigmoid(a)
-            slope_RF.addcmul_(silu_RF, slope_RF, value=-1).add_(silu_RF)
-            torch.mul(slope_RF.mul_(up_RF), grad_RF, out=grad_gate_RF)
-        return grad_both_NG
+        return gated_grad(both_NG, grad_NF)
 
 
 _swiglu: Callable[[Tensor], Tensor] = _SwiGLU.apply
