@@ -40,7 +40,8 @@ class RewardModel(nn.Module):
 
         What stands to the right of it is padding and changes nothing.
         """
-        h_BTD = self.body(ids_BT).h_BTD
+        real_BT = torch.arange(ids_BT.shape[1], device=ids_BT.device) <= last_B[:, None]
+        h_BTD = self.body(ids_BT, real_BT=real_BT).h_BTD
         h_BD = h_BTD[torch.arange(len(last_B)), last_B]
         reward_B1: Tensor = self.score(h_BD)
         return reward_B1[:, 0]

@@ -57,8 +57,9 @@ def upcycled_config(dense: ModelConfig, experts: ExpertsConfig, how: Upcycling) 
         _can_preserve(experts, how)
     elif parts > 1:
         raise ConfigError("how.parts: only how.form=preserving splits; say how.parts=1")
-    apart = experts.model_copy(update={"dense_width": dense.mlp_width})
-    changes = {"experts": apart, "mlp_width": dense.mlp_width // parts}
+    if experts.every > 1:
+        experts = experts.model_copy(update={"dense_width": dense.mlp_width})
+    changes = {"experts": experts, "mlp_width": dense.mlp_width // parts}
     return dense.model_copy(update=changes)
 
 

@@ -46,7 +46,9 @@ def _score_group(model: Transformer, texts: list[Sequence[int]], best: int) -> l
     for row, text in enumerate(texts):
         ids_BT[row, : len(text)] = torch.tensor(text)
     ids_BT = ids_BT.to(device)
-    h_BTD = model(ids_BT).h_BTD
+    lengths_B1 = torch.tensor([len(text) for text in texts], device=device)[:, None]
+    real_BT = torch.arange(longest, device=device) < lengths_B1
+    h_BTD = model(ids_BT, real_BT=real_BT).h_BTD
     found = []
     for row, text in enumerate(texts):
         tokens = [Token(text[0])]

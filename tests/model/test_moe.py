@@ -108,6 +108,18 @@ def test_grouped_products_equal_the_loop(activation: str, monkeypatch: pytest.Mo
     assert_same(moe, x, grouped, looped)
 
 
+def test_autocast_computes_experts_in_the_lower_precision_and_routers_in_float32() -> None:
+    moe, x = layer(count=8, chosen=2, shared=1), inputs()
+    wanted, _ = moe(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found, routed = moe(x)
+    assert found.dtype == torch.bfloat16
+    assert routed.probs_NE.dtype == torch.float32
+    assert (found - wanted).norm() < 0.02 * wanted.norm()
+    (grad,) = torch.autograd.grad(found.float().square().sum(), moe.down)
+    assert grad.dtype == torch.float32
+
+
 def test_cpus_and_float32_have_no_grouped_products() -> None:
     x = torch.zeros(4, 8)
     assert not products.has_grouped_products(x, torch.zeros(2, 8, 8))

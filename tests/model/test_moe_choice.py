@@ -13,6 +13,7 @@ from olmeda.model.experts.router import NOBODY, RouterOutput, experts_choose
 from olmeda.model.generate import generate
 from olmeda.model.loss import IGNORED, lm_loss, token_logprobs
 from olmeda.model.moe import MoE
+from olmeda.model.reward import RewardModel
 from olmeda.model.transformer import Transformer
 
 EXPERTS, CHOSEN = 8, 2
@@ -96,6 +97,15 @@ def test_neighbours_and_padding_change_nothing() -> None:
     alone = token_logprobs(model, ids[1:, :9], labels[1:, :9])
     torch.testing.assert_close(together[1:, :9], alone, rtol=1e-5, atol=1e-5)
     assert lm_loss(model, ids[:, :-1], labels).balance.item() == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_reward_is_the_same_beside_longer_answers() -> None:
+    model = RewardModel(Transformer.initialised(config(), 3))
+    torch.nn.init.ones_(model.score.weight)
+    ids = torch.randint(0, 96, (2, 17), generator=torch.Generator().manual_seed(1))
+    together = model(ids, torch.tensor([16, 8]))
+    alone = model(ids[1:, :9], torch.tensor([8]))
+    torch.testing.assert_close(together[1:], alone, rtol=1e-5, atol=1e-5)
 
 
 def test_a_model_whose_experts_choose_cannot_generate() -> None:
