@@ -258,13 +258,14 @@ def told_document(found: Sequence[DocumentTrace]) -> str:
     """What ``olmeda train trace RUN --document ID`` prints."""
     lines = []
     for document in found:
+        read = {s.step for s in document.sights}
         taken = {s.step for s in document.sights if s.seen}
         lines += [
             f"{document.id}  ({document.source or '-'})  "
             f"{_where(document.file, document.line, document.origin)}  {document.tokens} tokens",
             f"  {document.text!r}",
-            f"  {document.run} ({document.done} of {document.until} steps taken) has learned from "
-            f"it in {len(taken)} steps" + (":" if document.sights else ", and will in none"),
+            f"  read by {len(read)} of the {document.until} steps of {document.run}, and by "
+            f"{len(taken)} of the {document.done} taken",
         ]
         for sight in document.sights:
             note = "" if sight.seen else "  not yet" if sight.step > document.done else "  left out"
