@@ -129,6 +129,16 @@ def test_a_run_that_measured_nothing_held_out_is_shown_by_its_loss(tmp_path: Pat
     assert "3.5000" in (out / "summary.txt").read_text()
 
 
+def test_a_checkpoint_without_a_log_has_its_place_beside_others(
+    arms: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    mean = artifact(tmp_path / "mean", "checkpoint", "train.average", lambda making: None)
+    out = runs(RunsConfig(runs={"dense": arms["dense"], "mean": [mean]}), tmp_path / "page")
+    assert "mean" in (out / "summary.txt").read_text()
+    alone = runs(RunsConfig(runs={"mean": [mean]}), tmp_path / "alone")
+    assert Page((alone / "report.html").read_text()).open == []
+
+
 def test_arms_of_unequal_seeds_are_not_paired(arms: dict[str, list[Path]]) -> None:
     whole = {name: Arm(name, tuple(map(Run.open, paths))) for name, paths in arms.items()}
     fewer = Arm("fewer", whole["moe"].runs[:2])
