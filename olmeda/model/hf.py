@@ -7,9 +7,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from olmeda.artifacts.checkpoint import Checkpoint, copy_tokenizer
 from olmeda.artifacts.weights import SHARD_BYTES, write_weights
@@ -35,6 +34,7 @@ def save(
     *,
     dtype: Literal["float32", "bfloat16"] = "float32",
     shard_bytes: int = SHARD_BYTES,
+    state: Mapping[str, Tensor] | None = None,
     whole: Callable[[Tensor], Tensor] | None = None,
     writes: bool = True,
 ) -> None:
@@ -42,12 +42,14 @@ def save(
 
     ``AutoModelForCausalLM.from_pretrained(folder)`` computes the same logits, unless an option is
     used that no architecture of transformers has: then the layout is our own, and a line says so.
-    ``whole`` makes a parameter whole that is spread over processes: all of them call this, those
-    without ``writes`` only help, so that no process holds more than one whole parameter.
+    Where a model is spread over processes, ``whole`` gathers one tensor of its ``state`` (absent:
+    its own) after the other: all processes call this, and those without ``writes`` only help, so
+    that none holds more than one whole parameter.
     """
-    named = tensors(model, parts(model.config), whole)
+    held = model.state_dict(keep_vars=True) if state is None else state
+    found = parts(model.config)
     if not writes:
-        for _ in named:
+        for _ in _tensors(held, found, whole):
             pass
         return
     if family_of(model.config) is None:
@@ -57,46 +59,46 @@ def save(
         )
     special = special_ids(tokenizer)
     values = to_hf(model.config, special) | {"dtype": dtype}
-    write_model(folder, values, model, parts(model.config), named, tokenizer, shard_bytes)
+    write_model(folder, values, held, found, tokenizer, shard_bytes, whole)
     write_json(
         folder / "generation_config.json",
         {f"{name}_token_id": special[name] for name in ("bos", "eos", "pad")},
     )
 
 
-def tensors(
-    model: nn.Module, found: list[Part], whole: Callable[[Tensor], Tensor] | None = None
+def write_model(
+    folder: Path,
+    config: Mapping[str, Any],
+    state: Mapping[str, Tensor],
+    found: Sequence[Part],
+    tokenizer: Path,
+    shard_bytes: int = SHARD_BYTES,
+    whole: Callable[[Tensor], Tensor] | None = None,
+) -> None:
+    """Write a checkpoint from a config.json's content and the parts of a state."""
+    copy_tokenizer(tokenizer, folder)
+    write_json(folder / "config.json", dict(config))
+    layout = {}
+    for part in found:
+        shape = part.of(torch.empty(state[part.parameter].shape, device="meta")).shape
+        layout[part.name] = DTYPES[config["dtype"]], tuple(shape)
+    named = _tensors(state, found, whole)
+    arrays = ((name, tensor.cpu().float().numpy()) for name, tensor in named)
+    write_weights(folder, layout, arrays, shard_bytes)
+
+
+def _tensors(
+    state: Mapping[str, Tensor],
+    found: Sequence[Part],
+    whole: Callable[[Tensor], Tensor] | None,
 ) -> Iterator[tuple[str, Tensor]]:
     """Names and values on disk, one parameter made whole after the other."""
-    held = model.state_dict(keep_vars=True)
     for parameter, of_one in groupby(found, key=lambda part: part.parameter):
-        value = held[parameter].detach()
+        value = state[parameter].detach()
         if whole is not None:
             value = whole(value)
         for part in of_one:
             yield part.name, part.of(value)
-
-
-def write_model(
-    folder: Path,
-    config: Mapping[str, Any],
-    model: nn.Module,
-    found: list[Part],
-    named: Iterator[tuple[str, Tensor]],
-    tokenizer: Path,
-    shard_bytes: int = SHARD_BYTES,
-) -> None:
-    """Write a checkpoint from a config.json's content and tensors in the order of ``found``."""
-    copy_tokenizer(tokenizer, folder)
-    write_json(folder / "config.json", dict(config))
-    shapes = {n: tuple(t.shape) for n, t in views(model, found).items()}
-    layout = {name: (DTYPES[config["dtype"]], shape) for name, shape in shapes.items()}
-    arrays = ((name, _array(tensor)) for name, tensor in named)
-    write_weights(folder, layout, arrays, shard_bytes)
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.cpu().float().numpy()
 
 
 def load(

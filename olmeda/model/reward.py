@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from olmeda.artifacts.checkpoint import Checkpoint
-from olmeda.model.hf import fill, tensors, write_model
+from olmeda.model.hf import fill, write_model
 from olmeda.model.hf_config import from_hf, special_ids, to_hf
 from olmeda.model.hf_names import Part, backbone_parts, views
 from olmeda.model.linear import Linear
@@ -57,8 +57,7 @@ def save_reward(model: RewardModel, folder: Path, tokenizer: Path) -> None:
     """Write a reward model as ``AutoModelForSequenceClassification`` of transformers reads it."""
     config = to_hf(model.body.config, special_ids(tokenizer), HEAD)
     config |= {"id2label": {"0": "reward"}, "label2id": {"reward": 0}}
-    found = model.parts()
-    write_model(folder, config, model, found, tensors(model, found), tokenizer)
+    write_model(folder, config, model.state_dict(keep_vars=True), model.parts(), tokenizer)
 
 
 def load_reward(folder: Path) -> RewardModel:
