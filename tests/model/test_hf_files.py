@@ -101,6 +101,11 @@ def test_spread_parameters_are_made_whole_one_by_one(tokenizer: Path, tmp_path: 
     assert sorted(sizes) == sorted(p.numel() for p in model.parameters())
     hf.save(model, tmp_path / "doubled", tokenizer, whole=whole)
     assert torch.equal(hf.load(tmp_path / "doubled").embed, model.embed * 2)
+    tripled = {name: tensor * 3 for name, tensor in model.state_dict().items()}
+    hf.save(model, tmp_path / "tripled", tokenizer, state=tripled)
+    assert torch.equal(
+        hf.load(tmp_path / "tripled").blocks[1].mlp.down, tripled["blocks.1.mlp.down"]
+    )
 
 
 def test_whole_numbers_are_no_weights(tokenizer: Path, tmp_path: Path) -> None:
