@@ -39,6 +39,11 @@ def started_processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def speaks() -> bool:
+    """Whether this process is the one that tells a person how it went."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextlib.contextmanager
 def working_alone(config: Any) -> Iterator[Crew]:
     """The crew of a verb that one process does. Raises ConfigError where several were started."""

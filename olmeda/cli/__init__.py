@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from olmeda.artifacts.crew import speaks
 from olmeda.base.errors import ConfigError, OlmedaError, ResourceError, missing_package, refusal
 from olmeda.base.log import say
 from olmeda.base.workers import let_idle_threads_sleep
@@ -101,7 +102,9 @@ def _verb_command(name: str) -> Callable[..., None]:
             typer.echo(show({**plan, "config": config.settings()}))
             return
         assert out is not None
-        say(_told(verb(config, out, replace=replace)))
+        made = verb(config, out, replace=replace)
+        if speaks():
+            say(_told(made))
 
     return command
 

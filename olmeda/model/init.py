@@ -26,16 +26,22 @@ def initialise(model: nn.Module, config: ModelConfig, generator: torch.Generator
     the seed alone.
     """
     for name, weight in model.named_parameters():
-        if weight.ndim > 1:
-            for part, std in _parts(name, weight, config):
-                cut = config.init_cutoff * std
-                nn.init.trunc_normal_(part, 0.0, std, -cut, cut, generator=generator)
-        elif name.endswith("bias"):
-            weight.zero_()
-        else:
-            weight.fill_(1)
-        if config.zero_out and _writes(name, config):
-            weight.zero_()
+        draw(name, weight, config, generator)
+
+
+@torch.no_grad()
+def draw(name: str, weight: Tensor, config: ModelConfig, generator: torch.Generator) -> None:
+    """Draw one parameter; the generator goes on from parameter to parameter."""
+    if weight.ndim > 1:
+        for part, std in _parts(name, weight, config):
+            cut = config.init_cutoff * std
+            nn.init.trunc_normal_(part, 0.0, std, -cut, cut, generator=generator)
+    elif name.endswith("bias"):
+        weight.zero_()
+    else:
+        weight.fill_(1)
+    if config.zero_out and _writes(name, config):
+        weight.zero_()
 
 
 def _writes(name: str, config: ModelConfig) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -13,7 +14,9 @@ from torch.distributed.tensor import DTensor, Replicate, Shard
 
 from olmeda.base.config import Config
 from olmeda.base.errors import ConfigError
+from olmeda.model.config import ModelConfig
 from olmeda.model.experts.parallel import spread_experts, spread_parameters
+from olmeda.model.init import draw
 from olmeda.model.transformer import Transformer
 from olmeda.train.world import World
 
@@ -35,12 +38,53 @@ class ParallelConfig(Config, frozen=True):
         Raises ConfigError where the experts cannot be spread.
         """
         model.to(world.device)
-        if world.size == 1:
-            return
+        if world.size > 1:
+            self._share_out(model, world)
+
+    def _share_out(self, model: Transformer, world: World) -> None:
         if self.experts > 1:
             spread(model, world, self.experts)
         if self.kind == "fsdp":
             shard(model, world)
+
+    def begin(
+        self,
+        config: ModelConfig,
+        seed: int,
+        world: World,
+        apply: Callable[[Transformer], None],
+    ) -> Transformer:
+        """A model with the weights of ``seed``, placed; ``apply`` changes it before that.
+
+        Where processes share a model none of them ever holds all of it.
+        """
+        if world.size == 1 or (self.kind == "ddp" and self.experts == 1):
+            model = Transformer.initialised(config, seed)
+            apply(model)
+            self.place(model, world)
+            return model
+        with torch.device("meta"):
+            model = Transformer(config)
+        order = [name for name, _ in model.named_parameters()]
+        apply(model)
+        self._share_out(model, world)
+        model.to_empty(device=world.device)
+        model.fill_tables()
+        _draw_parts(model, order, seed)
+        return model
+
+
+@torch.no_grad()
+def _draw_parts(model: Transformer, order: Sequence[str], seed: int) -> None:
+    """Draw parameter after parameter whole, as one process does, and keep this process's part."""
+    generator = torch.Generator().manual_seed(seed)
+    state = placed_state(model)
+    for name in order:
+        drawn = torch.empty(state[name].shape)
+        draw(name, drawn, model.config, generator)
+        local(state[name]).copy_(local(laid_as(drawn, state[name])))
+    for name in [n for n in state if n not in order]:
+        state[name].zero_()  # of routers' biases every process has all
 
 
 def spread(model: Transformer, world: World, experts: int) -> None:

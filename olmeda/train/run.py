@@ -14,12 +14,15 @@ from olmeda.artifacts.tokenset import TokenSet
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import IMMATERIAL, ArtifactPath, Config
 from olmeda.base.errors import ConfigError
+from olmeda.base.log import say
 from olmeda.model import hf
 from olmeda.model.config import ModelConfig
 from olmeda.model.hf_config import special_ids, to_hf
 from olmeda.model.transformer import Transformer
+from olmeda.tokens.account import account, told
 from olmeda.tokens.data_config import DataConfig
-from olmeda.train.batches import InstanceBatches, stages_of
+from olmeda.tokens.instances import Sizes
+from olmeda.train.batches import InstanceBatches, place_of, stages_of
 from olmeda.train.checkpoints import CheckpointsConfig
 from olmeda.train.compute import ComputeConfig
 from olmeda.train.fit import finish, fit
@@ -74,6 +77,8 @@ def run(config: RunConfig, making: Making) -> None:
     require_fit(tokens, config.model, loop.sequence)
     prepare(config.threads, config.seed)
     batches = batches_of(config, tokens, world)
+    if config.data.mix is not None and world.is_first:
+        say(told(account(batches.loader, batches.draws(loop.until.in_steps(batches.after)).first)))
     model, optimizers = _begin(config, tokens, world)
     measured = None
     if config.heldout is not None:
@@ -113,12 +118,13 @@ def _begin(
     """Model and optimisers before the first step: fresh, or those of another run."""
     if config.start is not None:
         model = started_from(config.start, config.model, tokens)
+        config.compute.apply(model)
+        config.parallel.place(model, world)
     elif config.start_optimizer:
         raise ConfigError("start_optimizer: there is no checkpoint to take it from; say start=PATH")
     else:
-        model = Transformer.initialised(config.model, config.seed)
-    config.compute.apply(model)
-    config.parallel.place(model, world)
+        apply = config.compute.apply
+        model = config.parallel.begin(config.model, config.seed, world, apply)
     optimizers = config.loop.optim.build(model, config.loop.lr)
     if config.start is not None and config.start_optimizer:
         take_optimizer(config.start, model, optimizers)
@@ -131,8 +137,12 @@ def batches_of(config: RunConfig, tokens: TokenSet, world: World = ALONE) -> Ins
     Raises ConfigError where the settings cannot be kept.
     """
     loop = config.loop
-    loader = config.data.build(tokens, loop.sequence, config.seed)
     changes = loop.batch_schedule, loop.sequence_schedule
+
+    def begin(sizes: Sizes, step: int) -> int:
+        return place_of(stages_of(sizes, loop.batch_tokens, *changes, world), step)
+
+    loader = config.data.build(tokens, loop.sequence, config.seed, begin)
     stages = stages_of(loader, loop.batch_tokens, *changes, world)
     batches = InstanceBatches(loader, stages, loop.micro_tokens, world)
     until = loop.until.in_steps(batches.after)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from safetensors.numpy import load_file
 from olmeda.artifacts.checkpoint import read_progress
 from olmeda.train.run import RunConfig, run
 from train.conftest import MODELS
-from train.torchrun import finished, kill_all, losses, start, wait_for_rows, workers
+from train.torchrun import WORDS, finished, kill_all, losses, start, wait_for_rows, workers
 
 pytestmark = [
     pytest.mark.slow,
@@ -131,3 +133,36 @@ def test_sigterm_stops_both_processes_at_one_step(tokens: dict[str, Path], tmp_p
     states = sorted((tmp_path / ".stopped.making" / "resume").iterdir())
     assert len(states) == 1
     assert (states[0] / "state.json").is_file()
+
+
+BORN = """
+import torch
+from olmeda.model.config import ModelConfig
+from olmeda.model.transformer import Transformer
+from olmeda.train.parallel import ParallelConfig, placed_state, whole
+from olmeda.train.world import joined
+
+shape = dict(vocab_size=402, width=16, layers=2, heads=2, mlp_width=24, sequence=32, qk_norm="none",
+             norm="layer", init="llama", experts={"count": 4, "chosen": 2, "bias_rate": 0.01})
+config = ModelConfig(**shape)
+with joined(60) as world:
+    alone = Transformer.initialised(config, 3)
+    held = alone.state_dict()
+    for kind, experts in (("fsdp", 1), ("fsdp", 2), ("ddp", 2)):
+        parallel = ParallelConfig(kind=kind, experts=experts)
+        model = parallel.begin(config, 3, world, lambda _: None)
+        assert sum(p.numel() for p in model.parameters()) > 0
+        state = placed_state(model)
+        assert list(state) == list(held)
+        for name, value in state.items():
+            assert torch.equal(whole(value), held[name]), (kind, experts, name)
+        for a, b in zip(model.buffers(), alone.buffers(), strict=True):
+            assert torch.equal(a, b)
+"""
+
+
+def test_a_shared_model_begins_with_the_weights_of_one_process(tmp_path: Path) -> None:
+    (tmp_path / "born.py").write_text(BORN)
+    launcher = [sys.executable, *WORDS, "2", str(tmp_path / "born.py")]
+    done = subprocess.run(launcher, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
