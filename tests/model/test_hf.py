@@ -13,6 +13,7 @@ from model.conftest import CONFIGS, HELD
 from olmeda.model import hf
 from olmeda.model.config import ModelConfig
 from olmeda.model.hf_config import to_hf
+from olmeda.model.hf_families import FAMILIES, family_of
 from olmeda.model.transformer import Transformer
 
 SPECIAL = {"bos": 0, "eos": 0, "pad": 1}
@@ -37,14 +38,8 @@ def drawn(model: torch.nn.Module) -> None:
         torch.nn.init.normal_(weight, mean, std, generator=generator)
 
 
-def test_transformers_opens_ours_with_equal_logits(
-    held: ModelConfig, tokenizer: Path, tmp_path: Path
-) -> None:
-    model = Transformer(held)
-    drawn(model)
-    hf.save(model, tmp_path, tokenizer)
-    theirs = AutoModelForCausalLM.from_pretrained(tmp_path)
-    ids = some_ids(held)
+def assert_transformers_agrees(model: Transformer, folder: Path) -> None:
+    theirs, ids = AutoModelForCausalLM.from_pretrained(folder), some_ids(model.config)
     with torch.no_grad():
         wanted = theirs(ids).logits
     assert wanted.dtype == torch.float32
@@ -53,17 +48,43 @@ def test_transformers_opens_ours_with_equal_logits(
     torch.testing.assert_close(logits(model, ids), wanted, rtol=0, atol=1e-5)
 
 
-def test_we_open_theirs_with_equal_logits(held: ModelConfig, tmp_path: Path) -> None:
-    values = to_hf(held, SPECIAL)
-    theirs = AutoModelForCausalLM.from_config(AutoConfig.for_model(**values)).eval()
-    drawn(theirs)
-    theirs.save_pretrained(tmp_path)
-    ids = some_ids(held)
+def assert_we_agree(config: ModelConfig, folder: Path) -> None:
+    theirs = AutoModelForCausalLM.from_config(AutoConfig.for_model(**to_hf(config, SPECIAL)))
+    drawn(theirs.eval())
+    theirs.save_pretrained(folder)
+    ids = some_ids(config)
     with torch.no_grad():
         wanted = theirs(ids).logits
-    opened = hf.load(tmp_path)
-    assert opened.config == held.model_copy(update={"kv_heads": held.key_heads})
+    opened = hf.load(folder)
+    assert opened.config == config.model_copy(update={"kv_heads": config.key_heads})
     torch.testing.assert_close(logits(opened, ids), wanted, rtol=0, atol=1e-5)
+
+
+def test_transformers_opens_ours_with_equal_logits(
+    held: ModelConfig, tokenizer: Path, tmp_path: Path
+) -> None:
+    model = Transformer(held)
+    drawn(model)
+    hf.save(model, tmp_path, tokenizer)
+    assert_transformers_agrees(model, tmp_path)
+
+
+def test_we_open_theirs_with_equal_logits(held: ModelConfig, tmp_path: Path) -> None:
+    assert_we_agree(held, tmp_path)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("family", [f.model_type for f in FAMILIES])
+def test_every_family_is_held_tied_and_untied(
+    family: str, tied: bool, tokenizer: Path, tmp_path: Path
+) -> None:
+    configs = {found.model_type: c for c in HELD.values() if (found := family_of(c)) is not None}
+    config = configs[family].model_copy(update={"tied": tied})
+    model = Transformer(config)
+    drawn(model)
+    hf.save(model, tmp_path / "ours", tokenizer)
+    assert_transformers_agrees(model, tmp_path / "ours")
+    assert_we_agree(config, tmp_path / "theirs")
 
 
 @pytest.mark.parametrize(
