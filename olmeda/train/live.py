@@ -30,7 +30,10 @@ def screen(logs: Sequence[TrainingLog], width: int, height: int) -> RenderableTy
     below = [part for part in (*tables, *loads) if part is not None]
     taken = sum(part.row_count + 3 for part in below)
     curve = _curve(logs, width, max(6, min(20, height - taken - 4)))
-    return Group(*([curve] if curve is not None else []), *below)
+    parts: list[RenderableType] = [] if curve is None else [curve]
+    for part in below:
+        parts += [Text(), part]
+    return Group(*parts)
 
 
 def short_names(paths: Sequence[str]) -> list[str]:

@@ -118,6 +118,22 @@ def test_a_package_that_is_missing_is_named_before_training(
             raise AssertionError("nothing was opened")
 
 
+@pytest.mark.parametrize("name", ["wandb", "trackio"])
+def test_a_tracker_that_refuses_to_open_is_named_before_training(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = StandIn(name)
+    monkeypatch.setitem(sys.modules, name, package)
+
+    def refuse(**given: Any) -> None:
+        raise RuntimeError("no key is set")
+
+    monkeypatch.setattr(package, "init", refuse)
+    with pytest.raises(ConfigError, match=rf"{name}.*no key is set"):
+        with tracker.bind(name)(opening(tmp_path)):
+            raise AssertionError("nothing was opened")
+
+
 def test_a_hook_adds_nothing_to_the_row() -> None:
     with sending("mine", lambda step, shown: None) as record:
         assert record(moment(1)) == {}

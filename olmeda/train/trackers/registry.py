@@ -37,6 +37,18 @@ def required(name: str, module: str) -> Any:
         ) from None
 
 
+@contextlib.contextmanager
+def opening_of(name: str) -> Iterator[None]:
+    """Around what opens a tracker. Raises ConfigError where it refuses (no key, no such place)."""
+    try:
+        yield
+    except Exception as problem:
+        raise ConfigError(
+            f"tracker {name!r} could not be opened: {problem}; mend that, or take it out of "
+            "monitor.trackers (the log is written in any case)"
+        ) from problem
+
+
 def settings_of(opening: Opening) -> dict[str, Any]:
     """The resolved configuration of the run."""
     plan = opening.journal / "plan.json"

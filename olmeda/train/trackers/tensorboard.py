@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from olmeda.train.loop import Hook
 from olmeda.train.monitors import Opening
-from olmeda.train.trackers.registry import required, sending, settings_of, tracker
+from olmeda.train.trackers.registry import opening_of, required, sending, settings_of, tracker
 
 
 @tracker("tensorboard")
@@ -21,7 +21,8 @@ def tensorboard(opening: Opening, *, folder: str = "") -> Iterator[Hook]:
     writing = required("tensorboard", "torch.utils.tensorboard")
     place = f"{folder}/{opening.name}" if folder else str(opening.journal / "tensorboard")
     purge = opening.steps + 1 if opening.steps else None
-    writer = writing.SummaryWriter(place, purge_step=purge, flush_secs=10)
+    with opening_of("tensorboard"):
+        writer = writing.SummaryWriter(place, purge_step=purge, flush_secs=10)
 
     def send(step: int, shown: dict[str, float]) -> None:
         for name, value in shown.items():

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 
 from olmeda.train.loop import Hook
 from olmeda.train.monitors import Opening
-from olmeda.train.trackers.registry import remembered, required, sending, settings_of, tracker
+from olmeda.train.trackers.registry import (
+    opening_of,
+    remembered,
+    required,
+    sending,
+    settings_of,
+    tracker,
+)
 
 
 @tracker("trackio")
@@ -19,13 +26,14 @@ def trackio(opening: Opening, *, project: str = "olmeda", space: str = "") -> It
     Where a run goes on from a saved state, steps past it are shown twice.
     """
     package = required("trackio", "trackio")
-    run = package.init(
-        project=project,
-        name=remembered(opening.journal, "trackio", f"{opening.name}-{uuid.uuid4().hex[:6]}"),
-        space_id=space or None,
-        config=settings_of(opening),
-        resume="allow",
-    )
+    with opening_of("trackio"):
+        run = package.init(
+            project=project,
+            name=remembered(opening.journal, "trackio", f"{opening.name}-{uuid.uuid4().hex[:6]}"),
+            space_id=space or None,
+            config=settings_of(opening),
+            resume="allow",
+        )
 
     def send(step: int, shown: dict[str, float]) -> None:
         run.log(shown, step=step)

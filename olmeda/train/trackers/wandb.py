@@ -9,7 +9,14 @@ from typing import Literal
 
 from olmeda.train.loop import Hook
 from olmeda.train.monitors import Opening
-from olmeda.train.trackers.registry import remembered, required, sending, settings_of, tracker
+from olmeda.train.trackers.registry import (
+    opening_of,
+    remembered,
+    required,
+    sending,
+    settings_of,
+    tracker,
+)
 
 
 @tracker("wandb")
@@ -28,18 +35,19 @@ def wandb(
     Steps that were shown already are shown as they were: it takes no step a second time.
     """
     package = required("wandb", "wandb")
-    run = package.init(
-        project=project,
-        entity=entity or None,
-        group=group or None,
-        tags=tags,
-        name=opening.name,
-        id=remembered(opening.journal, "wandb", uuid.uuid4().hex[:12]),
-        resume="allow",
-        dir=str(opening.journal),
-        mode=mode,
-        config=settings_of(opening),
-    )
+    with opening_of("wandb"):
+        run = package.init(
+            project=project,
+            entity=entity or None,
+            group=group or None,
+            tags=tags,
+            name=opening.name,
+            id=remembered(opening.journal, "wandb", uuid.uuid4().hex[:12]),
+            resume="allow",
+            dir=str(opening.journal),
+            mode=mode,
+            config=settings_of(opening),
+        )
 
     def send(step: int, shown: dict[str, float]) -> None:
         run.log(shown, step=step)
