@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from olmeda.tokens.instances import Loader
 from olmeda.tokens.loader import TokenLoader
 
 
@@ -33,8 +34,9 @@ class Account(msgspec.Struct, frozen=True):
     left_tokens: int
 
 
-def account(loader: TokenLoader, places: int) -> Account:
-    """Count what the first ``places`` of an order draw from."""
+def account(loader: Loader, places: int) -> Account:
+    """Count what the first ``places`` of an order of tokens draw from."""
+    assert isinstance(loader, TokenLoader)
     drawn = (places,) if loader.allotment is None else loader.allotment.counts(places)
     documents = loader.tokenset.documents
     taken_D = np.zeros(len(documents), bool)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,10 +18,26 @@ from olmeda.base.errors import ConfigError, nearest
 from olmeda.base.files import digest_value
 from olmeda.tokens.allotment import BLOCK, Allotment, Share, legs_of
 from olmeda.tokens.best_fit import BestFit
+from olmeda.tokens.instances import Sizes
 from olmeda.tokens.loader import Part, TokenLoader
 from olmeda.tokens.packing import Chunks, Packing
 from olmeda.tokens.repeats import RepeatRule
 from olmeda.tokens.stream import TokenStream
+
+PlaceOf = Callable[[Sizes, int], int]
+
+
+class Extent(NamedTuple):
+    """The sizes of an order that is not yet built."""
+
+    sequence: int
+    instances: int
+
+
+def steps_unknown(sizes: Sizes, step: int) -> int:
+    """Where there is no run, no step has a place: raises ConfigError."""
+    raise ConfigError("data.mix: only a run knows its steps; end stages by until_tokens")
+
 
 RAMP_STEPS = 32
 """Shares that move do so in so many steps."""
@@ -66,13 +82,14 @@ class PartConfig(Config, frozen=True):
 
 
 class StageConfig(Config, frozen=True):
-    """Shares of parts until the run has seen so many tokens; the last stage has no end.
+    """Shares of parts until the run has seen so many tokens or steps; the last stage has no end.
 
     ``ramp``: shares move evenly from those of the stage before to these.
     """
 
     shares: dict[str, Annotated[float, Field(ge=0)]]
     until_tokens: float | None = Field(default=None, gt=0)
+    until_steps: int | None = Field(default=None, gt=0)
     ramp: bool = False
 
 
@@ -91,11 +108,11 @@ class MixConfig(Config, frozen=True):
         if bool(self.shares) == bool(self.stages):
             raise ValueError("give shares, or stages with shares of their own")
         *before, last = self.stages or (StageConfig(shares=self.shares),)
-        ends = [s.until_tokens for s in before if s.until_tokens is not None]
-        if len(ends) < len(before) or last.until_tokens is not None:
-            raise ValueError("every stage but the last has until_tokens, and the last has none")
-        if ends != sorted(set(ends)):
-            raise ValueError("stages come in the order of their until_tokens, each later")
+        ends = [(s.until_tokens is not None) + (s.until_steps is not None) for s in before]
+        if set(ends) - {1} or last.until_tokens is not None or last.until_steps is not None:
+            raise ValueError(
+                "every stage but the last has until_tokens or until_steps, and the last has neither"
+            )
         if (self.stages and self.stages[0].ramp) or last.ramp:
             raise ValueError(
                 "a ramp leads from the stage before to an end: not in the first or last"
@@ -115,9 +132,12 @@ class DataConfig(Config, frozen=True):
     verify: Annotated[bool, IMMATERIAL] = True
     """Read all ids once before the first step and hold them against the digests of the set."""
 
-    def build(self, tokenset: TokenSet, sequence: int, seed: int) -> TokenLoader:
+    def build(
+        self, tokenset: TokenSet, sequence: int, seed: int, place_of: PlaceOf = steps_unknown
+    ) -> TokenLoader:
         """The instances of a token set, in order.
 
+        ``place_of(sizes, step)``: the place at which a step begins, for stages that end with one.
         Raises ArtifactError for a set that changed, ConfigError for one that is too small or has
         not what the mixture names.
         """
@@ -129,7 +149,7 @@ class DataConfig(Config, frozen=True):
             allotment = None
         else:
             parts = tuple(self._parts(self.mix, tokenset, sequence))
-            allotment = _allotted(self.mix, parts, sequence, seed)
+            allotment = _allotted(self.mix, parts, sequence, seed, place_of)
         return TokenLoader(
             tokenset,
             sequence,
@@ -167,7 +187,9 @@ def _exactly(source: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in source)
 
 
-def _allotted(mix: MixConfig, parts: tuple[Part, ...], sequence: int, seed: int) -> Allotment:
+def _allotted(
+    mix: MixConfig, parts: tuple[Part, ...], sequence: int, seed: int, place_of: PlaceOf
+) -> Allotment:
     most = [mix.repeat.get(p.name, math.inf) * p.packing.instances for p in parts]
     most = [math.floor(m) if m < math.inf else m for m in most]
     for part, limit in zip(parts, most):
@@ -190,10 +212,20 @@ def _allotted(mix: MixConfig, parts: tuple[Part, ...], sequence: int, seed: int)
                     f"data.mix: a share of {share:.2g} for {part.name!r} is less than one instance "
                     f"in {2 * BLOCK}; give it more, or leave it out"
                 )
-        if stage.until_tokens is None:
+        if stage is stages[-1]:
             plan.append(Share(None, tuple(shares)))
             break
-        end = max(round(stage.until_tokens / sequence), place)
+        if stage.until_steps is not None:
+            instances = sum(p.packing.instances for p in parts)
+            end = place_of(Extent(sequence, instances), stage.until_steps)
+        else:
+            assert stage.until_tokens is not None
+            end = round(stage.until_tokens / sequence)
+        if end <= place:
+            raise ConfigError(
+                f"data.mix: a stage ends after {end * sequence} tokens, no later than the one "
+                "before it; list stages in the order in which they end"
+            )
         plan += (
             _ramped(end - place, before, shares)
             if stage.ramp

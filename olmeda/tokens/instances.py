@@ -42,8 +42,8 @@ are what is learned from: an epoch has every token once among them. ``document``
 ``TokenSet.documents``."""
 
 
-class Loader(Protocol):
-    """Instances in order. Implementations: ``TokenLoader`` and what the ``data`` block builds."""
+class Sizes(Protocol):
+    """How large instances and epochs are: all that the sizes of steps depend on."""
 
     @property
     def sequence(self) -> int:
@@ -52,6 +52,10 @@ class Loader(Protocol):
     @property
     def instances(self) -> int:
         """Instances of one epoch."""
+
+
+class Loader(Sizes, Protocol):
+    """Instances in order. Implementations: ``TokenLoader``, which the ``data`` block builds."""
 
     @property
     def order_digest(self) -> str:

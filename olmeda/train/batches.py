@@ -18,7 +18,7 @@ import torch
 from olmeda.base.errors import ConfigError
 from olmeda.model.loss import IGNORED
 from olmeda.model.segments import Segments
-from olmeda.tokens.instances import Instances, Loader
+from olmeda.tokens.instances import Instances, Loader, Sizes
 from olmeda.train.duration import Duration, Position
 from olmeda.train.rows import Rows
 from olmeda.train.settings import Change
@@ -95,7 +95,7 @@ class InstanceBatches:
 
 
 def stages_of(
-    loader: Loader,
+    loader: Sizes,
     batch_tokens: int,
     batch_changes: Sequence[Change] = (),
     sequence_changes: Sequence[Change] = (),
@@ -128,7 +128,12 @@ def stages_of(
     return tuple(stages)
 
 
-def _due(stage: Stage, after: Duration, loader: Loader) -> int:
+def place_of(stages: Sequence[Stage], step: int) -> int:
+    """The place of the first instance of a step."""
+    return stages[bisect.bisect_right(stages, step, key=lambda s: s.step) - 1].place_of(step)
+
+
+def _due(stage: Stage, after: Duration, loader: Sizes) -> int:
     """The first step at whose beginning ``after`` is reached, counting as ``stage`` does."""
     if after.unit == "steps":
         return math.ceil(after.amount)

@@ -90,6 +90,14 @@ def test_stages_change_shares_and_a_ramp_moves_them(opened: TokenSet) -> None:
     assert np.allclose(fallen, 1 - (np.arange(8) + 0.5) / 8, atol=0.02)
 
 
+def test_a_stage_can_end_with_a_step(opened: TokenSet) -> None:
+    stages = [{"until_steps": 30, "shares": {"odd": 1}}, {"shares": {"topics": 1}}]
+    data = config(mix={"stages": stages})
+    loader = data.build(opened, 16, 7, lambda sizes, step: 4 * step)
+    assert set(sources_at(loader, 0, 120)) == {"odd"}
+    assert set(sources_at(loader, 120, 120)) == {"topics"}
+
+
 def test_a_length_curriculum_is_parts_by_length(opened: TokenSet) -> None:
     parts = {"short": {"max_tokens": 60}, "long": {"min_tokens": 61, "sources": ["top*"]}}
     stages = [{"until_tokens": 16 * BLOCK, "shares": {"short": 1}}, {"shares": {"long": 1}}]
@@ -169,6 +177,20 @@ def test_every_setting_changes_the_digest(opened: TokenSet) -> None:
         ({"shares": {"odd": 1}, "repeat": {"Topics": 2}}, "no part is called 'Topics'.*topics"),
         ({"shares": {"odd": 1}, "repeat": {"odd": 0.01}}, "instances of 'odd' is less than one"),
         ({"shares": {"odd": 0}}, "the shares of a stage are all 0"),
+        (
+            {
+                "stages": [
+                    {"shares": {"odd": 1}, "until_tokens": 500},
+                    {"shares": {"odd": 1}, "until_tokens": 400},
+                    {"shares": {"odd": 1}},
+                ]
+            },
+            "no later than the one before",
+        ),
+        (
+            {"stages": [{"shares": {"odd": 1}, "until_steps": 500}, {"shares": {"odd": 1}}]},
+            "only a run knows its steps",
+        ),
         ({"shares": {"odd": 1, "topics": 5000}}, "'odd' is less than one instance in 2048"),
         ({"shares": {"a": 1}, "parts": {"a": {"sources": ["x*"]}}}, "part 'a': .*less than one"),
     ],
@@ -189,8 +211,8 @@ def test_a_mixture_that_cannot_be_made_is_refused(
         ({"stages": [{"shares": {"a": 1}, "until_tokens": 5}]}, "every stage but the last"),
         ({"stages": [{"shares": {"a": 1}, "until_tokens": 5}, {"shares": {"a": 1}, "ramp": True}]},
          "a ramp leads"),
-        ({"stages": [{"shares": {"a": 1}, "until_tokens": 5}, {"shares": {}, "until_tokens": 4},
-                     {"shares": {"a": 1}}]}, "each later"),
+        ({"stages": [{"shares": {"a": 1}, "until_tokens": 5, "until_steps": 5},
+                     {"shares": {"a": 1}}]}, "until_tokens or until_steps"),
     ],
 )  # fmt: skip
 def test_stages_that_make_no_sense_are_refused(mix: dict[str, Any], message: str) -> None:

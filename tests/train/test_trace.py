@@ -17,7 +17,7 @@ from olmeda.base.errors import ArtifactError, ConfigError, InputError
 from olmeda.tokens.tokenizer import Tokenizer
 from olmeda.train.batches import InstanceBatches
 from olmeda.train.order_record import read_order
-from olmeda.train.run import RunConfig, run
+from olmeda.train.run import RunConfig, batches_of, run
 from olmeda.train.trace import (
     told_document,
     told_step,
@@ -27,6 +27,7 @@ from olmeda.train.trace import (
     trace_whole,
 )
 from olmeda.train.traced_run import TracedRun, open_run
+from olmeda.train.world import World
 from train.conftest import MODELS
 
 LOOP = {"steps": 20, "batch_tokens": 128, "micro_tokens": 64, "sequence": 32, "lr": 0.01,
@@ -190,6 +191,30 @@ def test_what_is_no_step_document_or_run_is_refused(
         trace_document(opened, f"{name}x")
     with pytest.raises(ArtifactError, match="no training run here"):
         open_run(tokens["tokens"])
+
+
+def test_processes_share_the_steps_of_a_mixture_whose_stages_end_with_steps(
+    tokens: dict[str, Path],
+) -> None:
+    one, other = TokenSet.open(tokens["tokens"]).sources
+    stages = [{"until_steps": 9, "shares": {one: 1}}, {"shares": {one: 1, other: 1}}]
+    settings = config(
+        tokens,
+        data={"packing": {"kind": "best_fit"}, "attention": "document", "mix": {"stages": stages}},
+        loop={"batch_schedule": [{"after": 5, "tokens": 256}], "micro_tokens": 32},
+    )
+    opened = TokenSet.open(tokens["tokens"])
+    alone = batches_of(settings, opened)
+    assert set(alone.loader.spans(0, alone.draws(9).first)["source"]) == {one}
+    assert set(alone.loader.spans(alone.draws(9).first, 40)["source"]) == {one, other}
+    shares = [batches_of(settings, opened, World(rank, 2)) for rank in range(2)]
+    assert {s.order_digest for s in shares} == {alone.order_digest}
+    for step in (0, 7, 12):
+        parts = [micro for share in shares for micro in share.at(step)]
+        for mine, whole in zip(parts, alone.at(step), strict=True):
+            assert mine.ids_BT.equal(whole.ids_BT)
+            assert mine.labels_BT.equal(whole.labels_BT)
+            assert mine.segments == whole.segments
 
 
 def test_a_mixture_that_is_too_short_for_the_run_is_refused_before_it(
