@@ -148,7 +148,9 @@ def restore(folder: Path, state: SavedState, trained: Trained) -> None:
     random = _random_numbers(world)
     rooms |= {name: torch.empty_like(v) for name, v in random.items() if name in held}
     with _readable(home, folder):
-        load({**targets, **rooms}, storage_reader=reader, no_dist=world.size == 1)
+        alone, line = world.size == 1, world.saving
+        held_all = {**targets, **rooms}
+        load(held_all, storage_reader=reader, no_dist=alone, process_group=line)
     for number, optimizer in enumerate(trained.optimizers):
         _fill_optimizer(optimizer, _names(trained.model), rooms, f"optim.{number}")
     _set_random_numbers(rooms, world)
@@ -202,7 +204,8 @@ def _room(name: str, about: TensorStorageMetadata, params: Mapping[str, Tensor])
     param = params.get(_param_of(name))
     if param is not None and param.shape == about.size:
         return torch.empty_like(param, dtype=dtype)
-    return torch.empty(about.size, dtype=dtype)
+    # a fused optimiser counts its steps where the parameter is
+    return torch.empty(about.size, dtype=dtype, device="cpu" if param is None else param.device)
 
 
 def _param_of(name: str) -> str:
