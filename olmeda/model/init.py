@@ -71,7 +71,8 @@ def deviation(name: str, fan_in: int, config: ModelConfig) -> float:
     - ``mitchell`` (OLMo 1): ``1 / sqrt(D)``; writers ``1 / sqrt(2 fan_in layer)``.
     - ``llama``, ``llama_depth``: embedding 1, head ``1 / sqrt(D)``, else ``init_std``; writers (and
       what gates let through) divided by ``sqrt(2 layers)`` or by ``sqrt(2 layer)``.
-    - ``fan_in``: embedding 1, else ``1 / sqrt(fan_in)``.
+    - ``fan_in``: embedding 1, else ``1 / sqrt(fan_in)``. An embedding that is the head too is drawn
+      as a head in these three.
     """
     if name.endswith("values.embed"):
         # as large as the values, which are products of a stream that norms made of size 1
@@ -79,7 +80,9 @@ def deviation(name: str, fan_in: int, config: ModelConfig) -> float:
         return deviation(values, config.width, config) * math.sqrt(config.width)
     inverse = 1 / math.sqrt(config.width)
     if name.endswith("embed"):
-        return {"normal": config.init_std, "mitchell": inverse}.get(config.init, 1.0)
+        # a tied embedding is the head too: with deviation 1 its logits would be sqrt(D) large
+        other = inverse if config.tied else 1.0
+        return {"normal": config.init_std, "mitchell": inverse}.get(config.init, other)
     writer = name.endswith(WRITERS)
     if config.init == "mitchell":
         return 1 / math.sqrt(2 * fan_in * _layer(name)) if writer else inverse

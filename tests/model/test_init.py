@@ -104,6 +104,17 @@ def test_experts_are_drawn_as_mlps_are(init: str) -> None:
         assert found[role] == pytest.approx(wanted[role], rel=0.02), role
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("init", ["normal", "mitchell", "llama", "llama_depth", "fan_in"])
+def test_no_scheme_begins_far_from_an_even_guess(init: str, tied: bool) -> None:
+    model = initialised(init, tied=tied)
+    ids = torch.randint(0, 512, (2, 64), generator=torch.Generator().manual_seed(0))
+    scores = model.logits(model(ids).h_BTD)[:, :-1].flatten(0, 1)
+    loss = torch.nn.functional.cross_entropy(scores, ids[:, 1:].flatten())
+    assert float(loss) == pytest.approx(math.log(512), abs=0.8)
+
+
 def test_nothing_is_drawn_beyond_the_cutoff() -> None:
     model = initialised("normal", init_cutoff=2.0)
     assert max(float(p.detach().abs().max()) for p in model.parameters() if p.ndim > 1) <= 0.06
