@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -78,14 +77,14 @@ class Duration(BaseModel, frozen=True, extra="forbid"):
         """
         if self.amount == 0:
             return 0
-        upper = 1
-        while after(upper).of(self.unit) <= self.amount:
-            upper *= 2
-        reached = bisect.bisect_right(
-            range(upper), self.amount, key=lambda n: after(n).of(self.unit)
-        )
-        below = reached - 1
-        low, high = after(below).of(self.unit), after(reached).of(self.unit)
+        below, above = 0, 1
+        while after(above).of(self.unit) <= self.amount:
+            below, above = above, 2 * above
+        while above - below > 1:
+            middle = (below + above) // 2
+            reached = after(middle).of(self.unit) <= self.amount
+            below, above = (middle, above) if reached else (below, middle)
+        low, high = after(below).of(self.unit), after(above).of(self.unit)
         return max(below + ((self.amount - low) * 2 >= high - low), 1)
 
     def measured_in(self, unit: Unit, after: Callable[[int], Position]) -> float:

@@ -88,7 +88,8 @@ def train(
     while now.steps < until:
         number = now.steps
         set_rates(optimizers, rate(number))
-        batch = batches.at(number)
+        with naming_shortage(number + 1):
+            batch = batches.at(number)
         before, now = now, _advance(now, batch, batches, world)
         due = [look for rhythm, look in inspect if rhythm.due(before, now, now.steps == until)]
         measures = {"lr": rate(number)}

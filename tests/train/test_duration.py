@@ -38,6 +38,13 @@ def test_units_become_steps_and_no_positive_amount_becomes_none() -> None:
     assert Duration.steps(0).in_steps(at) == 0
 
 
+@given(st.floats(1e-3, 1e30))
+def test_the_nearest_number_of_steps_is_found_however_large(amount: float) -> None:
+    steps = Duration.tokens(amount).in_steps(at)
+    assert steps >= 1
+    assert abs(steps * 100 - amount) <= max(50, amount * 1e-15) or steps == 1
+
+
 def test_every_fourth_step_is_due_at_each_fourth_step() -> None:
     every = Duration.steps(4)
     due = [n for n in range(1, 13) if every.due(at(n - 1), at(n), last=n == 12)]

@@ -157,3 +157,17 @@ def test_held_out_tokens_of_another_tokenizer_are_refused(
 def test_a_loop_has_exactly_one_length(given: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="exactly one of steps, tokens and epochs"):
         module.PretrainLoop(**given)  # type: ignore[arg-type]
+
+
+def test_a_step_that_does_not_fit_says_what_to_do_and_the_run_goes_on_from_the_last_state(
+    tokens: dict[str, Path], tmp_path: Path, monkeypatch: Any
+) -> None:
+    def too_much() -> None:
+        torch.empty(1 << 60)
+
+    settings = config(tokens, heldout=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(InstanceBatches, "at", at_step(14, too_much))
+        with pytest.raises(ResourceError, match=r"step 15: out of memory.*micro_tokens.*step 10"):
+            run(settings, tmp_path / "made")
+    assert len(read_progress(run(settings, tmp_path / "made"))) == 21
