@@ -13,6 +13,9 @@ from torch.nn.functional import scaled_dot_product_attention
 from olmeda.model.kernels.eligible import vectorises
 from olmeda.model.segments import Segments
 
+LEAST_ROWS = 4
+"""Rows of one new token each from which on a kernel of our own beats torch's on a cache."""
+
 
 def attend(
     q_BTHC: Tensor,
@@ -50,9 +53,26 @@ def attend(
 
 
 def attend_cached(
-    q_BTHC: Tensor, k_BGSC: Tensor, v_BGSC: Tensor, mask_B1TS: Tensor, *, softcap: float = 0.0
+    q_BTHC: Tensor,
+    k_BGSC: Tensor,
+    v_BGSC: Tensor,
+    mask_B1TS: Tensor,
+    *,
+    window: int = 0,
+    softcap: float = 0.0,
+    positions_BT: Tensor | None = None,
 ) -> Tensor:
-    """Attention of new tokens to those in a cache, as the mask allows, ``[B, T, H, C]``."""
+    """Attention of new tokens to those in a cache, as the mask allows, ``[B, T, H, C]``.
+
+    Where the mask is that of ``positions_BT`` (and of ``window``), telling them is faster: then
+    each of many rows is read only as far as it goes.
+    """
+    rows, tokens = q_BTHC.shape[:2]
+    pays = tokens == 1 and rows >= LEAST_ROWS and not torch.is_grad_enabled()
+    if positions_BT is not None and pays and vectorises(q_BTHC.shape[-1], q_BTHC, k_BGSC, v_BGSC):
+        from olmeda.model.kernels.attention_cached import attention_cached
+
+        return attention_cached(q_BTHC, k_BGSC, v_BGSC, positions_BT, window, softcap)
     return _masked(q_BTHC.transpose(1, 2), k_BGSC, v_BGSC, mask_B1TS, softcap)
 
 

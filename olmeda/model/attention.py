@@ -81,7 +81,10 @@ class Attention(nn.Module):
                 self.layer, places.positions_BT, k_BTGC, v_BTGC, places.upto
             )
         if mask_B1TS is not None:
-            mixed_BTHC = attend_cached(q_BTHC, keys, values, mask_B1TS, softcap=self.softcap)
+            mixed_BTHC = attend_cached(
+                q_BTHC, keys, values, mask_B1TS,
+                window=self.window, softcap=self.softcap, positions_BT=places.positions_BT,
+            )  # fmt: skip
         else:
             mixed_BTHC = attend(
                 q_BTHC, k_BTGC, v_BTGC,

@@ -35,5 +35,9 @@ class _Rotate(torch.autograd.Function):
         return _turn(grad_BTHC, cos, -sin), None, None
 
 
-rotate: Callable[[Tensor, Tensor, Tensor], Tensor] = _Rotate.apply
-"""``rotate(x_BTHC, cos, sin)`` turns every head by its position; cos, sin ``[(B,) T, 1, C/2]``."""
+_rotate: Callable[[Tensor, Tensor, Tensor], Tensor] = _Rotate.apply
+
+
+def rotate(x_BTHC: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Every head turned by its position; cos, sin ``[(B,) T, 1, C/2]``."""
+    return (_rotate if torch.is_grad_enabled() else _turn)(x_BTHC, cos, sin)
