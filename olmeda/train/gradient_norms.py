@@ -32,7 +32,8 @@ def _square(grad: Tensor | None) -> Tensor:
     """The squared norm of what lies here, in float64."""
     if grad is None:
         return torch.zeros((), dtype=torch.float64)
-    return torch.linalg.vector_norm(local(grad), dtype=torch.float64).square()
+    norm: Tensor = torch.linalg.vector_norm(local(grad), dtype=torch.float64)
+    return norm.square()
 
 
 def _copies(model: nn.Module, world: World, names: list[str]) -> list[int]:

@@ -12,6 +12,7 @@ import torch
 
 from olmeda.artifacts.tokenset import TokenSet
 from olmeda.model.config import ModelConfig
+from olmeda.model.experts.bias import biased_routers
 from olmeda.model.loss import IGNORED
 from olmeda.model.transformer import Transformer
 from olmeda.routing import measures
@@ -134,6 +135,31 @@ def test_a_model_that_does_not_change_is_saturated(tokens: dict[str, Path]) -> N
             parameter.add_(torch.randn_like(parameter))
     moved = held_out_probe(model, held, routes=routes)(MOMENT)
     assert max(moved["saturation/before"]) < 1.0
+
+
+@pytest.mark.parametrize("experts", [{"choice": "expert"}, {"every": 2}, {"shared": 1}], ids=str)
+def test_every_kind_of_mixture_is_measured(
+    tokens: dict[str, Path], experts: dict[str, Any]
+) -> None:
+    shape = {**MODELS["moe"], "experts": {"count": 4, "chosen": 2, **experts}}
+    model = Transformer.initialised(ModelConfig.model_validate(shape), 1)
+    held = held_out(TokenSet.open(tokens["heldout"]), 32, 100, 4)
+    layers = 1 if "every" in experts else 2
+    routes = RouteProbe(model, sample(held, 64), layers, experts=4)
+    hook = held_out_probe(model, held, routes=routes)
+    hook(MOMENT)
+    found = hook(MOMENT)
+    assert [sum(layer) for layer in found["load"]] == pytest.approx([1.0] * layers)
+    assert found["saturation/before"] == [1.0] * layers
+    assert len(found["coactivation"]) == layers
+
+
+def test_measuring_moves_no_balancing_bias(tokens: dict[str, Path]) -> None:
+    shape = {**MODELS["moe"], "experts": {"count": 4, "chosen": 2, "bias_rate": 0.1}}
+    model = Transformer.initialised(ModelConfig.model_validate(shape), 1).train()
+    held_out_probe(model, held_out(TokenSet.open(tokens["heldout"]), 32, 100, 4))(MOMENT)
+    assert model.training
+    assert all(router.visits_E is None for router in biased_routers(model))
 
 
 def test_what_routes_remember_is_all_in_their_memory(tokens: dict[str, Path]) -> None:
