@@ -8,7 +8,7 @@ from torch.nn.functional import silu
 
 from olmeda.model.kernels import threads
 from olmeda.model.kernels.eligible import vectorises
-from olmeda.model.kernels.swiglu import swiglu
+from olmeda.model.kernels.swiglu import gated_product, swiglu
 
 
 def gated(both: torch.Tensor) -> torch.Tensor:
@@ -56,3 +56,15 @@ def test_only_float32_on_the_cpu_in_whole_vectors_is_taken() -> None:
     assert not vectorises(32, x, x.double())
     assert not vectorises(32, x.to("meta"))
     assert not vectorises(32, x[:0])
+
+
+@pytest.mark.parametrize("width", [48, 20])
+def test_gate_and_product_at_once_equal_both_apart(width: int) -> None:
+    generator = torch.Generator().manual_seed(4)
+    both = torch.randn(2, 30, 2 * width, generator=generator).requires_grad_()
+    down = torch.randn(24, width, generator=generator).requires_grad_()
+    found, wanted = gated_product(both, down), swiglu(both) @ down.T
+    torch.testing.assert_close(found, wanted)
+    ours = torch.autograd.grad(found.square().sum(), (both, down))
+    theirs = torch.autograd.grad(wanted.square().sum(), (both, down))
+    torch.testing.assert_close(ours, theirs)
