@@ -60,7 +60,8 @@ def accumulate(
     The mean is over all units of the batch, so the split into micro-batches changes nothing but
     rounding (a mean of micro-batch means would count units of short ones more).
     """
-    (units,) = world.total(sum(micro.units for micro in batch))
+    (counted,) = world.total(sum(micro.units for micro in batch))
+    units = max(counted, 1.0)  # of a batch that is masked whole, the loss and its gradient are 0
     sums: dict[str, float] = {}
     for number, micro in enumerate(batch, 1):
         losses = loss_fn(model, micro)
