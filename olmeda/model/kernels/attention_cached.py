@@ -36,7 +36,7 @@ def _compiled(function: F) -> F:
 
 
 @_compiled
-def _exponentiate(scores_S: np.ndarray, most: float, powers_S: np.ndarray) -> Any:
+def _exponentiate(scores_S: np.ndarray, most: Any, powers_S: np.ndarray) -> Any:
     """``scores = exp(scores - most)`` and their sum; as a power of 2 it becomes vectors."""
     total = np.float32(0.0)
     bits_S = powers_S.view(np.float32)
@@ -61,7 +61,7 @@ def _exponentiate(scores_S: np.ndarray, most: float, powers_S: np.ndarray) -> An
 @_compiled
 def _attend(
     q_M: np.ndarray, k_M: np.ndarray, v_M: np.ndarray, positions_BT: np.ndarray, out_M: np.ndarray,
-    shape: tuple[int, int, int, int], q_steps: tuple[int, int, int], k_steps: tuple[int, int, int],
+    shape: tuple[int, int, int, int], q_steps: tuple[int, ...], k_steps: tuple[int, ...],
     window: int, softcap: float, first: int, end: int,
 ) -> None:  # fmt: skip
     tokens, heads, groups, width = shape
