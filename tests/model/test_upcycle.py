@@ -62,7 +62,7 @@ def test_published_form_copies_the_mlp_and_draws_routers() -> None:
             assert torch.equal(block.mlp.into[expert], old.mlp.gate_up.weight)
             assert torch.equal(block.mlp.down[expert], old.mlp.down.weight)
         weight = block.mlp.router.scores.weight
-        assert 0.015 < float(weight.std()) < 0.025
+        assert 0.015 < weight.std().item() < 0.025
         assert torch.equal(block.attention.qkv.weight, old.attention.qkv.weight)
     assert torch.equal(after.embed, before.embed)
 

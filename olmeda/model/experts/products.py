@@ -97,22 +97,23 @@ class _Experts(torch.autograd.Function):
         loads: list[int],
         activation: Activation,
     ) -> Tensor:
-        h_MG = x_ND.new_empty(len(token_M), into_EGD.shape[1])
-        y_ND = torch.zeros_like(x_ND)
+        y_ND, kept = torch.zeros_like(x_ND), []
         experts, sizes = _pieces(loads)
         into, down = into_EGD.unbind(0), down_EDF.unbind(0)
-        visits = _split(sizes, token_M, weight_M[:, None], h_MG)
-        for expert, (token_L, weight_L1, h_LG) in zip(experts, visits, strict=True):
-            torch.mm(x_ND.index_select(0, token_L), into[expert].T, out=h_LG)
+        visits = _split(sizes, token_M, weight_M[:, None])
+        for expert, (token_L, weight_L1) in zip(experts, visits, strict=True):
+            h_LG = x_ND.index_select(0, token_L).mm(into[expert].T)
+            if any(ctx.needs_input_grad):
+                kept.append(h_LG)  # apart: memory of this size comes back, one large piece is new
             a_LF = activation.forward(h_LG).mul_(weight_L1)
             y_ND.index_add_(0, token_L, a_LF.mm(down[expert].T))
-        ctx.save_for_backward(x_ND, weight_M, into_EGD, down_EDF, token_M, h_MG)
+        ctx.save_for_backward(x_ND, weight_M, into_EGD, down_EDF, token_M, *kept)
         ctx.loads, ctx.activation = loads, activation
         return y_ND
 
     @staticmethod
     def backward(ctx: Any, grad_ND: Tensor) -> tuple[Tensor | None, ...]:
-        x_ND, weight_M, into_EGD, down_EDF, token_M, h_MG = ctx.saved_tensors
+        x_ND, weight_M, into_EGD, down_EDF, token_M, *kept = ctx.saved_tensors
         grad_ND = grad_ND.contiguous()
         grad_x_ND, grad_weight_M = torch.zeros_like(x_ND), torch.empty_like(weight_M)
         grad_into_EGD, grad_down_EDF = torch.empty_like(into_EGD), torch.empty_like(down_EDF)
@@ -123,9 +124,10 @@ class _Experts(torch.autograd.Function):
                 grad_into[expert].zero_()
                 grad_down[expert].zero_()
         experts, sizes = _pieces(ctx.loads)
-        visits = _split(sizes, token_M, weight_M[:, None], h_MG, grad_weight_M)
+        visits = _split(sizes, token_M, weight_M[:, None], grad_weight_M)
         before = -1
-        for expert, (token_L, weight_L1, h_LG, grad_weight_L) in zip(experts, visits, strict=True):
+        for expert, h_LG, visit in zip(experts, kept, visits, strict=True):
+            token_L, weight_L1, grad_weight_L = visit
             keep, before = int(expert == before), expert
             grad_LD = grad_ND.index_select(0, token_L)
             a_LF, grad_LF = ctx.activation.forward(h_LG), grad_LD.mm(down[expert])
