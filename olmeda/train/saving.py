@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import torch
 import torch.distributed as dist
 from safetensors.torch import save_file
 from torch import Tensor
@@ -105,13 +106,18 @@ def write_state(
 ) -> None:
     """Write one state, whole or not at all; every process of the world calls it."""
     home = folder / state.folder
-    if world.is_first:
-        remove_tree(home)
-        home.mkdir(parents=True)
+
+    def prepare() -> None:
+        if world.is_first:
+            remove_tree(home)
+            home.mkdir(parents=True)
+
     if world.size == 1:
+        prepare()
         with atomic_write(home / "state.safetensors") as temporary:
             save_file({n: t.contiguous() for n, t in tensors.items()}, temporary)
     else:
+        _everywhere(world, prepare)
         _write_shards(home, tensors, world)
     if world.is_first:
         write_json(home / INDEX, state)
@@ -119,14 +125,35 @@ def write_state(
 
 
 def _write_shards(home: Path, tensors: Mapping[str, Tensor], world: World) -> None:
-    dist.barrier(world.saving)
+    numbers = _file_numbers(tensors, world.size)
     writer = HuggingFaceStorageWriter(
-        str(home), fqn_to_index_mapping=_file_numbers(tensors, world.size), save_distributed=True
+        str(home), fqn_to_index_mapping=numbers, save_distributed=True
     )
     save(dict(tensors), storage_writer=writer, process_group=world.saving)
-    for file in sorted(home.glob(f"shard-{world.rank + 1:05d}-*")):
-        fsync_file(file)
-    dist.barrier(world.saving)
+
+    def sync() -> None:
+        for file in sorted(home.glob(f"shard-{world.rank + 1:05d}-*")):
+            fsync_file(file)
+
+    _everywhere(world, sync)
+
+
+def _everywhere(world: World, work: Callable[[], None]) -> None:
+    """Do ``work`` in every process, and fail in all of them if one is refused by its system.
+
+    One that failed alone would leave the others waiting.
+    """
+    problem: OSError | None = None
+    try:
+        work()
+    except OSError as refused:
+        problem = refused
+    failed = torch.tensor([float(problem is not None)])
+    dist.all_reduce(failed, group=world.saving)
+    if problem is not None:
+        raise problem
+    if failed.item():
+        raise ResourceError("another process could not write its part")
 
 
 def _file_numbers(tensors: Mapping[str, Tensor], processes: int) -> dict[str, int]:

@@ -161,6 +161,52 @@ with joined(60) as world:
 """
 
 
+FULL = """
+import errno, sys, time
+from pathlib import Path
+import torch
+from olmeda.base.errors import ResourceError
+from olmeda.train import saving
+from olmeda.train.saving import StateSaver
+from olmeda.train.state import SavedState, saved_states
+from olmeda.train.world import joined
+
+folder = Path(sys.argv[1])
+real = saving.fsync_file
+
+def refuse(path):
+    raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+with joined(60) as world:
+    saver = StateSaver(folder, background=True, world=world)
+    tensors = {"model.a": torch.arange(6.0), f"rng.{world.rank}": torch.zeros(2)}
+    saver.save(tensors, SavedState(1, 0, 0.0, "", 0))
+    saver.wait()
+    for full in (0, 1):
+        saving.fsync_file = refuse if world.rank == full else real
+        began = time.monotonic()
+        saver = StateSaver(folder, background=True, world=world)
+        saver.save(tensors, SavedState(2 + full, 0, 0.0, "", 0))
+        try:
+            saver.wait()
+        except ResourceError as problem:
+            assert "last saved state is of step 1 " in str(problem)
+            said = "no space left" if world.rank == full else "another process could not write"
+            assert said in str(problem), problem
+        else:
+            raise AssertionError("nothing was said")
+        assert time.monotonic() - began < 20
+    assert [state.steps for state in saved_states(folder)] == [1]
+"""
+
+
+def test_a_disk_that_is_full_for_one_process_is_told_by_all(tmp_path: Path) -> None:
+    (tmp_path / "full.py").write_text(FULL)
+    launcher = [sys.executable, *WORDS, "2", str(tmp_path / "full.py"), str(tmp_path / "resume")]
+    done = subprocess.run(launcher, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_shared_model_begins_with_the_weights_of_one_process(tmp_path: Path) -> None:
     (tmp_path / "born.py").write_text(BORN)
     launcher = [sys.executable, *WORDS, "2", str(tmp_path / "born.py")]
