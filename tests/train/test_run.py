@@ -49,8 +49,10 @@ def interrupt() -> None:
 def test_a_killed_run_goes_on_and_ends_bit_equal(
     model: str, optim: str, tokens: dict[str, Path], tmp_path: Path, monkeypatch: Any
 ) -> None:
-    settings = config(tokens, model, loop={"optim": {"kind": optim}})
+    loop = {"optim": {"kind": optim}, "skip": {"window": 8, "sigmas": 0.5}}
+    settings = config(tokens, model, loop=loop)
     straight = run(settings, tmp_path / "straight")
+    assert any(row["skipped"] for row in read_progress(straight)[11:]), "remembered for nothing"
     with monkeypatch.context() as patch:
         patch.setattr(InstanceBatches, "at", at_step(14, interrupt))
         with pytest.raises(KeyboardInterrupt):
