@@ -18,6 +18,7 @@ from olmeda.artifacts.tokenset import tokenizer_digest
 from olmeda.base.errors import InputError
 from olmeda.model import hf
 from olmeda.model.cache import Cache
+from olmeda.model.decode import Decoder
 from olmeda.model.generate import generate
 from olmeda.model.loss import IGNORED, token_logprobs
 from olmeda.model.transformer import Transformer
@@ -68,11 +69,16 @@ class LocalModel:
         """Open a checkpoint in the layout of transformers."""
         return cls(hf.load(path), reader(path), batch)
 
+    @functools.cached_property
+    def _decoder(self) -> Decoder:
+        """Its weights are laid out once for all that is asked."""
+        return Decoder(self.model, self.batch)
+
     def write(self, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """Greedy answers, cut at the end token or after ``max_new_tokens``."""
         ids = [self._prompt(prompt, max_new_tokens) for prompt in prompts]
         eos = self.tokenizer.eos
-        found = generate(self.model, ids, max_new_tokens=max_new_tokens, eos=eos, batch=self.batch)
+        found = generate(self._decoder, ids, max_new_tokens=max_new_tokens, eos=eos)
         return [self.tokenizer.decode(answer) for answer in found]
 
     @torch.inference_mode()
