@@ -33,7 +33,7 @@ class ComputeConfig(Config, frozen=True):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """``auto``: bf16 on GPUs that have it, fp32 on processors."""
     recompute: Annotated[int, Field(ge=0)] = 0
-    """Every so manieth block keeps only its input and computes the rest again on the way back: 1 is
+    """Every n-th block keeps only its input and computes the rest again on the way back: 1 is
     all of them (least memory, a third more work), 0 none."""
     compile: bool = False
     """Let torch.compile fuse each block; the first steps take minutes."""
