@@ -179,7 +179,7 @@ def encode_shard(job: Job, final: bool, shard: Shard, folder: Path) -> ShardToke
 
 
 def _sample(line: int, block: int, documents: int, checked: int) -> range:
-    """Places in a block, of documents that are compared: every so manieth of the shard."""
+    """Places in a block, of documents that are compared: every n-th of the shard."""
     every = max(1, documents // max(1, checked))
     return range(-(line - 1) % every, block if checked else 0, every)
 
