@@ -11,13 +11,18 @@
 
 ``${corpus}`` is the artifact of an earlier step, ``${width}`` and ``${seed}`` are settings. A word
 ``tagged.taggers=[c4]`` on the command line overrides a step, ``width=64`` a setting.
+
+Of several processes (torchrun) the first one does the steps that are the work of one, while the
+others wait; steps that several can do together, all of them do.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +30,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from pydantic import BaseModel, field_validator
 
+from olmeda.artifacts.crew import Alone, Crew, started_processes
 from olmeda.artifacts.lineage import Lineage
 from olmeda.artifacts.verb import Verb
 from olmeda.base.config import Config, first_line, merge_words, read_yaml, show, validated
@@ -37,6 +43,7 @@ CLAIM = "recipe.json"
 NAME = re.compile(r"\w[\w-]*")
 OWN = ("seed", "out")
 """Keys of a recipe itself that words override; steps and settings are called otherwise."""
+_DONE, _TOGETHER, _FAILED = b"done", b"together", b"failed: "
 
 
 class Recipe(BaseModel, frozen=True, extra="forbid"):
@@ -184,33 +191,85 @@ def run(recipe: Recipe, again: Sequence[str] = (), until: str | None = None) -> 
             near = nearest(name, recipe.steps, 1)
             raise ConfigError(f"no step called {name!r}; did you mean {near[0]!r}?")
     steps = resolve(recipe)
-    claim(recipe)
-    write_bytes(recipe.folder / "resolved.yaml", dry(recipe).encode())
     made: list[Lineage] = []
-    for number, step in enumerate(steps, 1):
-        made.append(_run_step(step, f"[{number:2d}/{len(steps)}]", step.name in again))
-        if step.name == until:
-            break
+    with _started() as crew:
+        if crew.is_first:
+            with _telling(crew):
+                claim(recipe)
+                write_bytes(recipe.folder / "resolved.yaml", dry(recipe).encode())
+        for number, step in enumerate(steps, 1):
+            if crew.is_first:
+                place = f"[{number:2d}/{len(steps)}]"
+                made.append(_run_step(step, place, step.name in again, crew))
+            else:
+                made.append(_help_with(step, crew))
+            if step.name == until:
+                break
     return made
 
 
-def _run_step(step: Step, place: str, again: bool) -> Lineage:
-    began = time.monotonic()
+def _started() -> AbstractContextManager[Crew]:
+    """The processes that work through a recipe."""
+    if started_processes() == 1:
+        return contextlib.nullcontext(Alone())
+    from olmeda.train.relay import relaying
+
+    return relaying()
+
+
+@contextlib.contextmanager
+def _telling(crew: Crew) -> Iterator[None]:
+    """Tell those who wait if it goes wrong."""
     try:
-        skip = not again and step.verb.is_done(step.config, step.out)
-        if not skip:
-            say(f"{place} {step.name:<16} {step.verb.name} ...")
-            if again and step.out.exists():
-                _set_aside(step.out)
-            step.verb(step.config, step.out, replace=True)
+        yield
+    except BaseException as problem:
+        crew.told(_FAILED + (str(problem) or type(problem).__name__).encode())
+        raise
+
+
+@contextlib.contextmanager
+def _naming(step: Step) -> Iterator[None]:
+    """Say of what goes wrong in which step it did."""
+    try:
+        yield
     except OlmedaError as problem:
         raise type(problem)(f"step {step.name} ({step.verb.name}): {problem}") from problem
     except OSError as problem:
         raise ResourceError(f"step {step.name} ({step.verb.name}): {refusal(problem)}") from problem
+
+
+def _run_step(step: Step, place: str, again: bool, crew: Crew) -> Lineage:
+    """Do a step unless it is done: alone, or with those who wait if several can do it."""
+    began = time.monotonic()
+    with _naming(step):
+        with _telling(crew):
+            skip = not again and step.verb.is_done(step.config, step.out)
+            if not skip:
+                say(f"{place} {step.name:<16} {step.verb.name} ...")
+                if again and step.out.exists():
+                    _set_aside(step.out)
+                if not step.verb.is_shared:
+                    step.verb(step.config, step.out, replace=True, crew=Alone())
+        together = not skip and step.verb.is_shared
+        crew.told(_TOGETHER if together else _DONE)
+        if together:
+            step.verb(step.config, step.out, replace=True)
     record = Lineage.open(step.out)
     took = "unchanged" if skip else f"{time.monotonic() - began:.1f} s, {record.memory_mb:.0f} MB"
     say(f"{place} {step.name:<16} {step.verb.name:<18} {took}  {record.digest[:12]}")
     return record
+
+
+def _help_with(step: Step, crew: Crew) -> Lineage:
+    """Wait for the first process, or work with it, as it says."""
+    with _naming(step):
+        said = crew.told(b"")
+        if said.startswith(_FAILED):
+            told = said.removeprefix(_FAILED).decode()
+            raise ResourceError(f"the first process could not do it: {told}")
+        if said == _TOGETHER:
+            step.verb(step.config, step.out, replace=True)
+    return Lineage.open(step.out)
 
 
 def _set_aside(out: Path) -> None:

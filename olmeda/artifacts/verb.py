@@ -6,6 +6,7 @@ fill the same folder and leave when the artifact is there.
 
 from __future__ import annotations
 
+import contextlib
 import typing
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -54,9 +55,20 @@ class Verb(Generic[C]):
     def _stands(self, config: C, out: Path) -> bool:
         return self.stands is None or self.stands(config, out)
 
-    def __call__(self, config: C, out: Path, *, replace: bool = False) -> Path:
-        """Make ``out``. Raises ArtifactError where ``out`` holds something else (see replace)."""
-        with self.crew(config) as crew:
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes can do it together; otherwise one does it."""
+        return self.crew is not working_alone
+
+    def __call__(
+        self, config: C, out: Path, *, replace: bool = False, crew: Crew | None = None
+    ) -> Path:
+        """Make ``out``. Raises ArtifactError where ``out`` holds something else (see replace).
+
+        ``crew``: who does it, where the caller has brought them together; absent: those that were
+        started.
+        """
+        with contextlib.nullcontext(crew) if crew else self.crew(config) as crew:
             if crew.is_first:
                 self._record(config, out, replace, crew)
             else:

@@ -52,7 +52,7 @@ def run(
         typer.echo(recipes.dry(loaded))
         return
     recipes.run(loaded, again or [], until)
-    if text := recipes.summary(loaded):
+    if speaks() and (text := recipes.summary(loaded)):
         typer.echo(text)
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.distributed as dist
@@ -19,6 +20,11 @@ from olmeda.artifacts.crew import started_processes
 from olmeda.artifacts.lineage import Making
 from olmeda.base.errors import ConfigError, ResourceError
 
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
+
+_JOINS = itertools.count()
+"""How often this process joined others: what they write down then must not be taken for new."""
 _LOST = ("gloo", "Connection", "connection", "NCCL", "Broken pipe", "Timed out", "Socket", "socket")
 
 
@@ -90,7 +96,14 @@ def joined(timeout_seconds: float, device: str = "cpu") -> Iterator[World]:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(device)
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device != "cpu" else "gloo", timeout=wait)
+        store, rank, size = meeting(f"join/{next(_JOINS)}", timeout_seconds)
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if device != "cpu" else "gloo",
+            store=store,
+            rank=rank,
+            world_size=size,
+            timeout=wait,
+        )
         saving = dist.new_group(backend="gloo", timeout=wait)
     except (RuntimeError, ValueError) as problem:
         raise ResourceError(f"the processes could not come together: {_line(problem)}") from None
@@ -106,6 +119,16 @@ def joined(timeout_seconds: float, device: str = "cpu") -> Iterator[World]:
         ) from None
     finally:
         dist.destroy_process_group()
+
+
+def meeting(name: str, timeout_seconds: float) -> tuple[Store, int, int]:
+    """Where the launcher's processes leave notes under ``name``; this one's rank; their number."""
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    wait = datetime.timedelta(seconds=timeout_seconds)
+    store, rank, size = next(rendezvous("env://", timeout=wait))
+    return PrefixStore(name, store), rank, size
 
 
 def is_lost_process(problem: RuntimeError) -> bool:
