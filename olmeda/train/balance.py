@@ -7,19 +7,25 @@ from typing import Any
 
 from torch import nn
 
-from olmeda.model.experts.bias import biased_routers, move_biases
+from olmeda.model.experts.bias import biased_routers, forget_visits, move_biases
 from olmeda.train.duration import Duration
 from olmeda.train.loop import Hook, Moment
 from olmeda.train.world import World
 
 
 def balancing(model: nn.Module, world: World) -> list[tuple[Duration, Hook]]:
-    """After each step, the hook that moves the biases of ``model``; none where it has none."""
+    """After each step, the hook that moves the biases of ``model``; none where it has none.
+
+    A step that was left out (``skipped``) moves none: it is to change nothing.
+    """
     if not biased_routers(model):
         return []
 
     def move(moment: Moment) -> Mapping[str, Any]:
-        move_biases(model, world.total)
+        if moment.measures.get("skipped"):
+            forget_visits(model)
+        else:
+            move_biases(model, world.total)
         return {}
 
     return [(Duration.steps(1), move)]

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from olmeda.artifacts.checkpoint import read_progress
 from olmeda.train.batches import InstanceBatches
 from olmeda.train.run import RunConfig, run
+from olmeda.train.skip import SpikeSkipper
 from train.conftest import MODELS
 from train.test_run import at_step, interrupt
 from train.torchrun import finished, start
@@ -50,6 +52,25 @@ def test_biases_move_each_step_and_a_run_that_was_killed_ends_with_the_same(
     run(config, killed)
     name = "model.safetensors"
     assert (killed / name).read_bytes() == (straight / name).read_bytes()
+
+
+def test_a_step_that_is_left_out_moves_no_bias_and_its_visits_count_for_no_other(
+    tokens: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = settings(tokens)
+    values["loop"] |= {"skip": {}, "steps": 4}
+    answers = iter([True, True, True, False])
+    monkeypatch.setattr(SpikeSkipper, "__call__", lambda *_: next(answers))
+    late = run(RunConfig.model_validate(values), tmp_path / "late")
+    assert [row.get("skipped") for row in read_progress(late)[1:]] == [1, 1, 1, 0]
+    plain = InstanceBatches.at
+    monkeypatch.setattr(SpikeSkipper, "__call__", lambda *_: False)
+    monkeypatch.setattr(InstanceBatches, "at", lambda self, step: plain(self, step + 3))
+    values["loop"]["steps"] = 1
+    alone = biases(run(RunConfig.model_validate(values), tmp_path / "alone"))
+    assert any(bias.any() for bias in alone.values())
+    for name, bias in biases(late).items():
+        np.testing.assert_array_equal(bias, alone[name])
 
 
 @pytest.mark.slow

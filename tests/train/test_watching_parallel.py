@@ -36,7 +36,14 @@ def figures(name: str, value: Any) -> Iterator[tuple[str, float]]:
 
 
 @pytest.mark.parametrize(
-    "parallel", [{"kind": "ddp"}, {"kind": "fsdp"}, {"kind": "ddp", "experts": 2}], ids=str
+    "parallel",
+    [
+        {"kind": "ddp"},
+        {"kind": "fsdp"},
+        {"kind": "ddp", "experts": 2},
+        {"kind": "fsdp", "experts": 2},
+    ],
+    ids=str,
 )
 def test_measures_do_not_depend_on_the_number_of_processes(
     parallel: dict[str, Any], tokens: dict[str, Path], tmp_path: Path
