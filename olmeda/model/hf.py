@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from olmeda.artifacts.weights import SHARD_BYTES, write_weights
 from olmeda.base.errors import ArtifactError, ResourceError
 from olmeda.base.files import write_json
 from olmeda.base.log import say
+from olmeda.model.config import ModelConfig
 from olmeda.model.hf_config import from_hf, special_ids, to_hf
 from olmeda.model.hf_families import family_of, why_own
 from olmeda.model.hf_names import Part, parts, views
@@ -123,9 +124,19 @@ def load(
             f"some, or load it in a smaller type or elsewhere ({str(problem).splitlines()[0]})"
         ) from None
     model.fill_tables()
-    spare = ("lm_head.weight",) if config.tied else ()
+    spare = spare_names(config)
     fill(checkpoint, lambda stacked: views(model, parts(config, stacked=stacked)), spare)
     return model.eval()
+
+
+def spare_names(config: ModelConfig) -> tuple[str, ...]:
+    """Tensors that a checkpoint of this model may hold and nothing reads."""
+    return ("lm_head.weight",) if config.tied else ()
+
+
+def stacks_experts(checkpoint: Checkpoint) -> bool:
+    """Whether a layer's experts lie in one tensor."""
+    return any(".experts." in n and n.endswith("_proj") for n in checkpoint.names)
 
 
 def fill(
@@ -138,10 +149,18 @@ def fill(
     ``targets(stacked_experts)`` gives the views, ``spare`` names what may be there unread. Raises
     ArtifactError where names or shapes differ.
     """
-    stacked = any(".experts." in n and n.endswith("_proj") for n in checkpoint.names)
-    wanted = targets(stacked)
+    wanted = targets(stacks_experts(checkpoint))
+    require_names(checkpoint, wanted, spare)
+    read_into(checkpoint, wanted)
+
+
+def require_names(
+    checkpoint: Checkpoint, wanted: Collection[str], spare: Sequence[str] = ()
+) -> None:
+    """Raise ArtifactError unless a checkpoint holds these tensors and no other but ``spare``."""
+    known = set(wanted)
     held = [n for n in checkpoint.names if not n.endswith(COMPUTED)]
-    extra = [n for n in held if n not in wanted and n not in spare]
+    extra = [n for n in held if n not in known and n not in spare]
     missing = [n for n in wanted if n not in checkpoint.files]
     if missing or extra:
         problem = f"lacks {missing[0]!r}" if missing else f"has a tensor {extra[0]!r} too many"
@@ -149,4 +168,3 @@ def fill(
             f"{checkpoint.path}: {problem}; its config.json tells of another model "
             f"({len(missing)} missing, {len(extra)} unknown)"
         )
-    read_into(checkpoint, wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
@@ -14,10 +14,9 @@ from torch.distributed.tensor import DTensor, Replicate, Shard
 
 from olmeda.base.config import Config
 from olmeda.base.errors import ConfigError
-from olmeda.model.config import ModelConfig
 from olmeda.model.experts.parallel import spread_experts, spread_parameters
-from olmeda.model.init import draw
 from olmeda.model.transformer import Transformer
+from olmeda.train.first_weights import FirstWeights
 from olmeda.train.world import World
 
 
@@ -48,43 +47,36 @@ class ParallelConfig(Config, frozen=True):
             shard(model, world)
 
     def begin(
-        self,
-        config: ModelConfig,
-        seed: int,
-        world: World,
-        apply: Callable[[Transformer], None],
+        self, weights: FirstWeights, world: World, apply: Callable[[Transformer], None]
     ) -> Transformer:
-        """A model with the weights of ``seed``, placed; ``apply`` changes it before that.
+        """A model with its first weights, placed; ``apply`` changes it before that.
 
         Where processes share a model none of them ever holds all of it.
         """
         if world.size == 1 or (self.kind == "ddp" and self.experts == 1):
-            model = Transformer.initialised(config, seed)
+            model = weights.model()
             apply(model)
             self.place(model, world)
             return model
         with torch.device("meta"):
-            model = Transformer(config)
-        order = [name for name, _ in model.named_parameters()]
+            model = Transformer(weights.config)
         apply(model)
         self._share_out(model, world)
         model.to_empty(device=world.device)
         model.fill_tables()
-        _draw_parts(model, order, seed)
+        _fill_parts(model, weights)
         return model
 
 
 @torch.no_grad()
-def _draw_parts(model: Transformer, order: Sequence[str], seed: int) -> None:
-    """Draw parameter after parameter whole, as one process does, and keep this process's part."""
-    generator = torch.Generator().manual_seed(seed)
+def _fill_parts(model: Transformer, weights: FirstWeights) -> None:
+    """Take one whole parameter after the other, and keep this process's part."""
     state = placed_state(model)
-    for name in order:
-        drawn = torch.empty(state[name].shape)
-        draw(name, drawn, model.config, generator)
-        local(state[name]).copy_(local(laid_as(drawn, state[name])))
-    for name in [n for n in state if n not in order]:
-        state[name].zero_()  # of routers' biases every process has all
+    for name, value in weights.one_by_one():
+        part = state.pop(name)
+        local(part).copy_(local(laid_as(value, part)))
+    for unset in state.values():
+        unset.zero_()
 
 
 def spread(model: Transformer, world: World, experts: int) -> None:
@@ -168,24 +160,6 @@ def laid_as(value: Tensor, param: Tensor) -> Tensor:
     everywhere = [Replicate()] * param.device_mesh.ndim
     held = DTensor.from_local(value, param.device_mesh, everywhere, run_check=False)
     return held.redistribute(param.device_mesh, param.placements)
-
-
-def gathered(model: Transformer) -> Transformer:
-    """A whole copy of a sharded model on the CPU, filled tensor by tensor; itself if not sharded.
-
-    Every process calls it; only the first one's copy holds the weights.
-    """
-    if not is_sharded(model) and not spread_meshes(model):
-        return model
-    first = torch.distributed.get_rank() == 0
-    with torch.device("cpu" if first else "meta"):
-        copy = Transformer(model.config)
-    targets = copy.state_dict()
-    for name, tensor in placed_state(model).items():
-        value = whole(tensor)
-        if first:
-            targets[name].copy_(value)
-    return copy
 
 
 def _sharded_parts(model: nn.Module) -> list[FSDPModule]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from olmeda.artifacts.lineage import Making
 from olmeda.artifacts.tokenset import TokenSet
@@ -25,14 +25,15 @@ from olmeda.tokens.instances import Sizes
 from olmeda.train.batches import InstanceBatches, place_of, stages_of
 from olmeda.train.checkpoints import CheckpointsConfig
 from olmeda.train.compute import ComputeConfig
+from olmeda.train.first_weights import Drawn, FirstWeights
 from olmeda.train.fit import finish, fit
 from olmeda.train.machine import prepare
 from olmeda.train.monitor_config import MonitorConfig, ProbeConfig
 from olmeda.train.order_record import write_order
-from olmeda.train.parallel import ParallelConfig, gathered
+from olmeda.train.parallel import ParallelConfig, placed_state, whole
 from olmeda.train.rows import language_loss
 from olmeda.train.settings import PretrainLoop
-from olmeda.train.start import started_from, take_optimizer, write_optimizer
+from olmeda.train.start import stored_config, stored_weights, take_optimizer, write_optimizer
 from olmeda.train.watching import watch
 from olmeda.train.world import ALONE, World, joined, world_of
 
@@ -43,7 +44,8 @@ class RunConfig(Config, frozen=True):
     tokens: ArtifactPath
     heldout: ArtifactPath | None = None
     """Tokens that are measured and never trained on."""
-    model: ModelConfig
+    model: ModelConfig | None = None
+    """What to train; absent: the model of ``start``."""
     start: ArtifactPath | None = None
     """A checkpoint of such a model to begin from; absent: weights drawn from the seed."""
     start_optimizer: bool = False
@@ -61,6 +63,19 @@ class RunConfig(Config, frozen=True):
     seed: int = 0
     """Of the first weights and of the order of the data."""
 
+    @model_validator(mode="after")
+    def _has_a_model(self) -> Self:
+        if self.model is None and self.start is None:
+            raise ValueError("model: say what to train, or begin with a checkpoint: start=PATH")
+        return self
+
+    def shape(self) -> ModelConfig:
+        """The model to train: as described, or that of ``start``."""
+        if self.model is not None:
+            return self.model
+        assert self.start is not None
+        return stored_config(self.start)
+
 
 def _processes(config: RunConfig) -> AbstractContextManager[World]:
     return joined(config.parallel.timeout_seconds, config.compute.where())
@@ -72,14 +87,14 @@ def run(config: RunConfig, making: Making) -> None:
 
     Raises ConfigError where model and tokens do not fit, Diverged where the loss is no number.
     """
-    loop, world = config.loop, world_of(making)
+    loop, world, shape = config.loop, world_of(making), config.shape()
     tokens = TokenSet.open(config.tokens)
-    require_fit(tokens, config.model, loop.sequence)
+    require_fit(tokens, shape, loop.sequence)
     prepare(config.threads, config.seed)
     batches = batches_of(config, tokens, world)
     if config.data.mix is not None and world.is_first:
         say(told(account(batches.loader, batches.draws(loop.until.in_steps(batches.after)).first)))
-    model, optimizers = _begin(config, tokens, world)
+    model, optimizers = _begin(config, shape, tokens, world)
     measured = None
     if config.heldout is not None:
         measured = TokenSet.open(config.heldout)
@@ -97,34 +112,31 @@ def run(config: RunConfig, making: Making) -> None:
     )
 
     def write(folder: Path) -> None:
-        copy = gathered(model)
+        writes, state = world.is_first, placed_state(model)
         if config.keep_optimizer:
-            write_optimizer(folder, model, optimizers, writes=world.is_first)
-        if world.is_first:
-            hf.save(copy, folder, tokens.tokenizer)
+            write_optimizer(folder, model, optimizers, writes=writes)
+        hf.save(model, folder, tokens.tokenizer, state=state, whole=whole, writes=writes)
+        if writes:
             write_order(folder, tokens, batches.order_digest)
 
-    loss_fn = config.compute.computing(language_loss(config.model))
+    loss_fn = config.compute.computing(language_loss(shape))
     kept = config.checkpoints, write
     end = fit(model, batches, loss_fn, loop, making, monitors, world, *kept, optimizers)
     write(making.path)
     if world.is_first:
-        finish(making, end, config.model)
+        finish(making, end, shape)
 
 
 def _begin(
-    config: RunConfig, tokens: TokenSet, world: World
+    config: RunConfig, shape: ModelConfig, tokens: TokenSet, world: World
 ) -> tuple[Transformer, list[torch.optim.Optimizer]]:
     """Model and optimisers before the first step: fresh, or those of another run."""
+    weights: FirstWeights = Drawn(shape, config.seed)
     if config.start is not None:
-        model = started_from(config.start, config.model, tokens)
-        config.compute.apply(model)
-        config.parallel.place(model, world)
+        weights = stored_weights(config.start, shape, tokens)
     elif config.start_optimizer:
         raise ConfigError("start_optimizer: there is no checkpoint to take it from; say start=PATH")
-    else:
-        apply = config.compute.apply
-        model = config.parallel.begin(config.model, config.seed, world, apply)
+    model = config.parallel.begin(weights, world, config.compute.apply)
     optimizers = config.loop.optim.build(model, config.loop.lr)
     if config.start is not None and config.start_optimizer:
         take_optimizer(config.start, model, optimizers)

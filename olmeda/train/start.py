@@ -19,11 +19,9 @@ from olmeda.artifacts.tensors import TensorWriter
 from olmeda.artifacts.tokenset import TokenSet
 from olmeda.base.errors import ArtifactError, ConfigError
 from olmeda.base.log import say
-from olmeda.model import hf
 from olmeda.model.config import ModelConfig
 from olmeda.model.hf_config import from_hf
-from olmeda.model.hf_names import parts, views
-from olmeda.model.transformer import Transformer
+from olmeda.train.first_weights import Stored
 from olmeda.train.parallel import as_part, laid_as, local, spread_meshes, whole
 
 OPTIMIZER = "optimizer.safetensors"
@@ -35,18 +33,21 @@ MAY_CHANGE = (
 EXPERTS_MAY_CHANGE = ("balance_weight", "z_weight", "balance_over", "bias_rate")
 
 
-def started_from(path: Path, config: ModelConfig, tokens: TokenSet) -> Transformer:
-    """A model of ``config`` with the weights of the checkpoint ``path``.
+def stored_config(path: Path) -> ModelConfig:
+    """The model of which the checkpoint ``path`` holds the weights."""
+    return from_hf(Checkpoint.open(path).config, str(path / "config.json"))
+
+
+def stored_weights(path: Path, config: ModelConfig, tokens: TokenSet) -> Stored:
+    """The weights of the checkpoint ``path``, to be trained on as a model of ``config``.
 
     Raises ConfigError where the weights were trained as another model, ArtifactError where they
-    were trained with another tokenizer than that of ``tokens``, or do not fit.
+    were trained with another tokenizer than that of ``tokens``.
     """
     checkpoint = Checkpoint.open(path)
     tokens.require_tokenizer(checkpoint.tokenizer_digest(), str(path))
-    require_same_model(from_hf(checkpoint.config, str(path / "config.json")), config, path)
-    model = Transformer(config)
-    hf.fill(checkpoint, lambda stacked: views(model, parts(config, stacked=stacked)))
-    return model
+    require_same_model(stored_config(path), config, path)
+    return Stored(config, checkpoint)
 
 
 def require_same_model(held: ModelConfig, wanted: ModelConfig, path: Path) -> None:

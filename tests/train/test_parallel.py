@@ -139,6 +139,7 @@ BORN = """
 import torch
 from olmeda.model.config import ModelConfig
 from olmeda.model.transformer import Transformer
+from olmeda.train.first_weights import Drawn
 from olmeda.train.parallel import ParallelConfig, placed_state, whole
 from olmeda.train.world import joined
 
@@ -150,7 +151,7 @@ with joined(60) as world:
     held = alone.state_dict()
     for kind, experts in (("fsdp", 1), ("fsdp", 2), ("ddp", 2)):
         parallel = ParallelConfig(kind=kind, experts=experts)
-        model = parallel.begin(config, 3, world, lambda _: None)
+        model = parallel.begin(Drawn(config, 3), world, lambda _: None)
         assert sum(p.numel() for p in model.parameters()) > 0
         state = placed_state(model)
         assert list(state) == list(held)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from olmeda.artifacts.checkpoint import read_progress
 from olmeda.artifacts.lineage import Lineage
@@ -72,6 +73,19 @@ def test_what_the_context_needs_may_change_and_what_the_weights_are_may_not(
     ):
         with pytest.raises(ConfigError, match=message):
             run(stage(tokens, 1, start=first, model=wrong), tmp_path / "wrong")
+
+
+def test_the_model_is_that_of_the_checkpoint_where_none_is_described(
+    tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    first = run(stage(tokens, 1, "moe"), tmp_path / "first")
+    described = run(stage(tokens, 2, "moe", start=first), tmp_path / "described")
+    taken = run(stage(tokens, 2, "moe", start=first, model=None), tmp_path / "taken")
+    for name in ("model.safetensors", "config.json", "progress.jsonl"):
+        assert (taken / name).read_bytes() == (described / name).read_bytes()
+    assert Lineage.open(taken).counts == Lineage.open(described).counts
+    with pytest.raises(ValidationError, match="say what to train, or begin with a checkpoint"):
+        stage(tokens, 1, model=None)
 
 
 def test_a_checkpoint_of_another_tokenizer_is_refused(
