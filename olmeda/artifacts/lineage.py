@@ -205,7 +205,8 @@ def is_finished(out: Path, plan: Plan) -> bool:
 class Making:
     """An artifact in the making: write content below ``path``, count into ``counts``.
 
-    ``out`` is where it will lie, ``plan`` what it is made from, ``crew`` who makes it.
+    ``out`` is where it will lie, ``plan`` what it is made from, ``crew`` who makes it;
+    ``replaces``: what lies there of other settings may go.
     """
 
     def __init__(
@@ -215,9 +216,10 @@ class Making:
         out: Path | None = None,
         plan: Plan | None = None,
         crew: Crew = _ALONE,
+        replaces: bool = False,
     ) -> None:
         self.path, self.resumed, self.out = path, resumed, out or path
-        self.plan, self.crew = plan, crew
+        self.plan, self.crew, self.replaces = plan, crew, replaces
         self.counts: dict[str, int | float] = {}
 
     @classmethod
@@ -272,7 +274,7 @@ def record(
         _recover(out, making, old)
         _may_write(out, plan, replace)
         try:
-            work = Making(making, _begun(making, plan, resumable), out, plan, crew)
+            work = Making(making, _begun(making, plan, resumable), out, plan, crew, replace)
             started, clock, cpu = time.time(), time.monotonic(), time.process_time()
             _reset_peak_memory()
             yield work

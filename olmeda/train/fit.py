@@ -20,7 +20,7 @@ from olmeda.base.log import say
 from olmeda.model.config import ModelConfig
 from olmeda.model.flops import active_parameters, parameters
 from olmeda.train.balance import balancing
-from olmeda.train.checkpoints import CheckpointsConfig, keeper
+from olmeda.train.checkpoints import CheckpointsConfig, clear_others, keeper
 from olmeda.train.duration import Duration, Position
 from olmeda.train.going_back import GoingBack, agreed
 from olmeda.train.interrupt import noting_sigterm, stop_when_asked
@@ -63,9 +63,11 @@ def fit(
     ``monitors`` run before a step is logged, so that what they measure enters its row.
     ``write(folder)`` writes the model as it is, for the checkpoints that are kept; ``optimizers``:
     those of ``loop`` unless given. Raises Diverged naming the step and the last saved state;
-    ResourceError after SIGTERM, and where a state could not be saved.
+    ResourceError after SIGTERM, and where a state could not be saved; ArtifactError where kept
+    checkpoints of another run are in the way.
     """
     until = loop.until.in_steps(batches.after)
+    clear_others(making, world)
     if optimizers is None:
         optimizers = loop.optim.build(model, loop.lr)
     skip = loop.skip.build() if loop.skip else None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from olmeda.artifacts.checkpoint import read_progress
 from olmeda.artifacts.lineage import Lineage, check
 from olmeda.artifacts.trace import trace
-from olmeda.base.errors import ResourceError
+from olmeda.base.errors import ArtifactError, ResourceError
 from olmeda.model import hf
 from olmeda.train import run as module
 from olmeda.train import saving
@@ -77,15 +78,56 @@ def test_kept_checkpoints_are_artifacts_and_the_run_is_the_same_without_them(
     hf.load(kept[0])
 
 
-def test_a_run_of_other_settings_takes_the_place_of_kept_checkpoints(
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_kept_checkpoints_of_other_settings_are_in_the_way_unless_they_may_be_replaced(
+    tokens: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep = {"keep_every": 5}
+    made = run(config(tokens, checkpoints=keep), tmp_path / "made")
+    kept = kept_folder(made)
+    (kept / "notes.txt").touch()
+    of_first = Lineage.open(kept / "step-00000010").digest
+    shutil.rmtree(made)
+    other = config(tokens, checkpoints={"keep_every": 10}, seed=4)
+    message = r"other settings or inputs kept \(step-00000005, step-00000010, step-00000015, …\).*"
+    with pytest.raises(ArtifactError, match=message + "say --replace"):
+        run(other, tmp_path / "made")
+    assert Lineage.open(kept / "step-00000010").digest == of_first
+    assert "removed" not in capsys.readouterr().err
+    run(other, tmp_path / "made", replace=True)
+    assert names(kept) == ["notes.txt", "step-00000010", "step-00000020"]
+    assert Lineage.open(kept / "step-00000010").digest != of_first
+    assert "removed what a run of other settings or inputs kept" in capsys.readouterr().err
+    run(config(tokens, seed=5), tmp_path / "made", replace=True)
+    assert names(kept) == ["notes.txt"], "also where the new run keeps none"
+
+
+def test_a_kept_checkpoint_that_the_run_begins_with_is_not_removed(
     tokens: dict[str, Path], tmp_path: Path
 ) -> None:
-    keep = {"keep_every": 10}
-    run(config(tokens, checkpoints=keep), tmp_path / "made")
-    first = tmp_path / "made.checkpoints" / "step-00000010"
-    before = Lineage.open(first).digest
-    run(config(tokens, checkpoints=keep, seed=4), tmp_path / "made", replace=True)
-    assert Lineage.open(first).digest != before
+    made = run(config(tokens, checkpoints={"keep_every": 10}), tmp_path / "made")
+    first = kept_folder(made) / "step-00000010"
+    with pytest.raises(ArtifactError, match=r"is an input of this run"):
+        run(config(tokens, start=first), tmp_path / "made", replace=True)
+    hf.load(first)
+    run(config(tokens, start=first), tmp_path / "other")
+
+
+def test_kept_checkpoints_of_the_same_run_stay_where_they_are_kept_at_other_steps(
+    tokens: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(InstanceBatches, "at", at_step(12, interrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(config(tokens, checkpoints={"keep_every": 5}), tmp_path / "made")
+    made = run(config(tokens, checkpoints={"keep_every": 20}), tmp_path / "made")
+    assert names(kept_folder(made)) == [f"step-{n:08d}" for n in (5, 10, 20)]
 
 
 def test_a_loss_that_is_no_number_goes_back_and_passes_over_the_batches_that_led_there(
