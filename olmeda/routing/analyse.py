@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from olmeda.artifacts.scores import write_scores
 from olmeda.artifacts.tokenset import TokenSet
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
-from olmeda.base.errors import ArtifactError
+from olmeda.base.errors import ArtifactError, ConfigError
 from olmeda.base.files import write_json
 from olmeda.model import hf
 from olmeda.routing.findings import Sampling, find
@@ -37,7 +39,9 @@ class AnalyseConfig(Config, frozen=True):
     sequence: Annotated[int, Field(gt=0)] | None = None
     """Length of a window; the model's context where absent."""
     least: Annotated[int, Field(gt=0)] = 10
-    """Tokens an id must have to enter vocabulary specialisation."""
+    """Tokens an id must have to enter vocabulary specialisation, and an expert to have paths."""
+    paths: tuple[tuple[int, int], ...] | None = None
+    """Pairs of layers whose paths are told; each layer to the next one with experts where absent."""
     rounds: Annotated[int, Field(gt=0)] = 200
     """Draws of documents behind an interval."""
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
@@ -60,11 +64,15 @@ def analyse(config: AnalyseConfig, making: Making) -> None:
     earlier = {}
     for name, path in config.earlier.items():
         before = _routes(path, tokens, config)
-        if before.chosen_NLK.shape != routes.chosen_NLK.shape:
-            raise ArtifactError(f"earlier.{name}: {path} is of another shape than the checkpoint")
+        same = before.experts == routes.experts and before.layers == routes.layers
+        if not same or before.chosen_NLK.shape != routes.chosen_NLK.shape:
+            raise ArtifactError(
+                f"earlier.{name}: {path} has other experts than the checkpoint; give an earlier "
+                "checkpoint of the same run"
+            )
         earlier[name] = before
     sampling = Sampling(config.least, config.rounds, config.level, config.seed)
-    found = find(routes, earlier, sampling)
+    found = find(routes, earlier, sampling, places_of(routes.layers, config.paths))
     system = config.checkpoint.name
     tokenizer = Tokenizer.open(config.checkpoint)
     write_json(making.path / "routing.json", summarise(system, found, tokenizer.decode))
@@ -75,6 +83,18 @@ def analyse(config: AnalyseConfig, making: Making) -> None:
         "layers": len(found.layers),
         "experts": found.experts,
     }
+
+
+def places_of(
+    layers: Sequence[int], asked: Sequence[tuple[int, int]] | None
+) -> list[tuple[int, int]]:
+    """Pairs of layer numbers as places in ``layers``. Raises ConfigError for a layer without experts."""
+    if asked is None:
+        return list(itertools.pairwise(range(len(layers))))
+    if unknown := [n for pair in asked for n in pair if n not in layers]:
+        shown = ", ".join(map(str, layers))
+        raise ConfigError(f"paths: layer {unknown[0]} has no experts; layers with experts: {shown}")
+    return [(layers.index(first), layers.index(second)) for first, second in asked]
 
 
 def _routes(path: Path, tokens: TokenSet, config: AnalyseConfig) -> Routes:

@@ -7,14 +7,19 @@ Shapes: ``N`` tokens, ``L`` layers with experts, ``K`` chosen, ``E`` experts, ``
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from olmeda.routing import measures
 from olmeda.routing.bootstrap import LinearisedRatio, ratio_interval
-from olmeda.routing.paths import independent, shared_information, transitions
+from olmeda.routing.paths import (
+    independent,
+    information_interval,
+    shared_information,
+    transitions,
+)
 from olmeda.routing.routes import Routes
 from olmeda.routing.vocabulary import Vocabulary, mean_interval, shuffled, vocabulary
 
@@ -48,11 +53,19 @@ class Specialised:
 
 @dataclass(frozen=True)
 class Path:
-    """From one layer with experts to the next: ``share_EE``, ``independent_E`` and the bits."""
+    """From layer ``first`` to layer ``second``: shares of each expert's tokens, and the bits.
 
+    ``counted_E``: whether an expert of the first layer has tokens enough to tell of its paths.
+    """
+
+    first: int
+    second: int
     share_EE: np.ndarray
+    interval: Interval
     independent_E: np.ndarray
+    counted_E: np.ndarray
     bits: float
+    bits_interval: Interval
     bits_chance: float
 
 
@@ -85,7 +98,6 @@ class Findings:
     vocabulary: dict[str, Specialised]
     """Ending of the scorer (``SERIES``, and each with ``_top1``) -> specialisation."""
     paths: list[Path]
-    """From each layer with experts to the one after it."""
     settled: dict[str, Settled]
     sampling: Sampling
 
@@ -101,8 +113,16 @@ class Findings:
         }
 
 
-def find(routes: Routes, earlier: Mapping[str, Routes], sampling: Sampling) -> Findings:
-    """Every measure of ``routes``, and saturation against each of ``earlier``."""
+def find(
+    routes: Routes,
+    earlier: Mapping[str, Routes],
+    sampling: Sampling,
+    pairs_of_layers: Sequence[tuple[int, int]],
+) -> Findings:
+    """Every measure of ``routes``, and saturation against each of ``earlier``.
+
+    ``pairs_of_layers``: places in ``routes.layers`` between which paths are followed.
+    """
     chosen, experts = routes.chosen_NLK, routes.experts
     documents = int(routes.document_N.max()) + 1
     tokens_D = np.bincount(routes.document_N, minlength=documents)
@@ -123,9 +143,7 @@ def find(routes: Routes, earlier: Mapping[str, Routes], sampling: Sampling) -> F
         domain_GLE=measures.domain_share(chosen, routes.source_N, len(routes.sources), experts),
         domain_interval=domain,
         vocabulary=dict(_specialised(routes, sampling)),
-        paths=[
-            _path(chosen, experts, layer, sampling.seed) for layer in range(chosen.shape[1] - 1)
-        ],
+        paths=[_path(routes, documents, a, b, sampling) for a, b in pairs_of_layers],
         settled={n: _settled(r, routes, tokens_D, sampling) for n, r in earlier.items()},
         sampling=sampling,
     )
@@ -176,15 +194,31 @@ def _specialised(routes: Routes, sampling: Sampling) -> list[tuple[str, Speciali
     return found
 
 
-def _path(chosen_NLK: np.ndarray, experts: int, layer: int, seed: int) -> Path:
-    dealt = chosen_NLK.copy()
-    dealt[:, layer + 1] = shuffled(chosen_NLK[:, [layer + 1]], seed)[:, 0]
+def _path(routes: Routes, documents: int, first: int, second: int, sampling: Sampling) -> Path:
+    chosen, experts = routes.chosen_NLK, routes.experts
+    ratio = LinearisedRatio()
+    edges = np.searchsorted(routes.document_N, np.arange(documents + 1))
+    for begin, end in itertools.pairwise(edges.tolist()):
+        part = chosen[begin:end]
+        from_E1 = measures.visits(part[:, [first]], experts)[0][:, None]
+        ratio.add(transitions(part, experts, first, second) * from_E1, from_E1)
+    share, low, high = ratio.interval(sampling.level)
+    dealt = chosen.copy()
+    dealt[:, second] = shuffled(chosen[:, [second]], sampling.seed)[:, 0]
     return Path(
-        transitions(chosen_NLK, experts, layer, layer + 1),
-        independent(chosen_NLK, experts, layer + 1),
-        shared_information(chosen_NLK, experts, layer, layer + 1),
-        shared_information(dealt, experts, layer, layer + 1),
-    )
+        first=routes.layers[first],
+        second=routes.layers[second],
+        share_EE=share,
+        interval=(low, high),
+        independent_E=independent(chosen, experts, second),
+        counted_E=measures.visits(chosen[:, [first]], experts)[0] >= sampling.least,
+        bits=shared_information(chosen, experts, first, second),
+        bits_interval=information_interval(
+            chosen, routes.document_N, experts, (first, second),
+            sampling.rounds, sampling.level, sampling.seed,
+        ),
+        bits_chance=shared_information(dealt, experts, first, second),
+    )  # fmt: skip
 
 
 def _settled(before: Routes, after: Routes, tokens_D: np.ndarray, sampling: Sampling) -> Settled:

@@ -45,9 +45,42 @@ def shared_information(chosen_NLK: np.ndarray, experts: int, first: int, second:
     0 when one tells nothing of the other, at most log2 E. Few tokens raise it: compare with the
     same after ``shuffled`` choices of one layer.
     """
-    cells = chosen_NLK[:, first, 0].astype(np.int64) * experts + chosen_NLK[:, second, 0]
-    counted = np.bincount(cells, minlength=experts * experts).reshape(experts, experts)
-    joint = counted / len(chosen_NLK)
+    return _bits(_cells(chosen_NLK, experts, first, second), None, experts)
+
+
+def information_interval(
+    chosen_NLK: np.ndarray,
+    document_N: np.ndarray,
+    experts: int,
+    layers: tuple[int, int],
+    rounds: int,
+    level: float,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """``(low, high)`` of ``shared_information`` by drawing documents again.
+
+    Drawing with replacement repeats documents, which raises the information as fewer tokens do; the
+    limits are moved down by that much, so that they stand around the measured value.
+    """
+    cells_N = _cells(chosen_NLK, experts, *layers)
+    documents = int(document_N.max()) + 1
+    generator = np.random.default_rng(seed)
+    drawn = np.empty(rounds)
+    for number in range(rounds):
+        times_D = generator.multinomial(documents, np.full(documents, 1 / documents))
+        drawn[number] = _bits(cells_N, times_D[document_N], experts)
+    excess = drawn.mean() - _bits(cells_N, None, experts)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]) - excess
+    return np.maximum(low, 0.0), np.maximum(high, 0.0)
+
+
+def _cells(chosen_NLK: np.ndarray, experts: int, first: int, second: int) -> np.ndarray:
+    return np.asarray(chosen_NLK[:, first, 0].astype(np.int64) * experts + chosen_NLK[:, second, 0])
+
+
+def _bits(cells_N: np.ndarray, weight_N: np.ndarray | None, experts: int) -> float:
+    counted = np.bincount(cells_N, weight_N, minlength=experts * experts)
+    joint = counted.reshape(experts, experts) / counted.sum()
     apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     there = joint > 0
     return float((joint[there] * np.log2(joint[there] / apart[there])).sum())

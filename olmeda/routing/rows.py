@@ -66,15 +66,19 @@ def _experts(place: int, found: Findings) -> Iterator[Cell]:
 
 
 def _paths(place: int, found: Findings) -> Iterator[Cell]:
-    if place == len(found.paths):
-        return
-    path, after = found.paths[place], found.layers[place + 1]
-    yield f"*>{after}", "path_bits", path.bits
-    yield f"*>{after}", "path_bits_chance", path.bits_chance
-    for there, share in enumerate(path.independent_E):
-        yield f"*>{after}:{there}", "path_chance", share
-    for here, there in np.ndindex(path.share_EE.shape):
-        yield f"{here}>{after}:{there}", "path", path.share_EE[here, there]
+    """Of the paths that begin at this layer, those of experts with tokens enough."""
+    for path in found.paths:
+        if path.first != found.layers[place]:
+            continue
+        bits = np.array(path.bits)
+        yield from _with_limits(f"*>{path.second}", "path_bits", bits, path.bits_interval, ())
+        yield f"*>{path.second}", "path_bits_chance", path.bits_chance
+        for there, share in enumerate(path.independent_E):
+            yield f"*>{path.second}:{there}", "path_chance", share
+        for here, there in np.ndindex(path.share_EE.shape):
+            if path.counted_E[here]:
+                item = f"{here}>{path.second}:{there}"
+                yield from _with_limits(item, "path", path.share_EE, path.interval, (here, there))
 
 
 def _saturation(place: int, found: Findings) -> Iterator[Cell]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from olmeda.routing.findings import Findings, Interval, Specialised
+from olmeda.routing.findings import Findings, Interval, Path, Specialised
 from olmeda.routing.measures import evenness
 from olmeda.routing.vocabulary import Vocabulary
 
@@ -50,7 +50,7 @@ def _layer(place: int, found: Findings, decode: Callable[..., str]) -> dict[str,
             ending: _specialised(held, place) for ending, held in found.vocabulary.items()
         },
         "words": top_words(read, place, found.experts, decode),
-        "path": _path(found, place) if place < len(found.paths) else None,
+        "paths": [_path(path) for path in found.paths if path.first == found.layers[place]],
         "saturation": {
             name: {
                 "all": _limits(held.share_L, held.interval, place),
@@ -69,23 +69,27 @@ def _specialised(held: Specialised, place: int) -> dict[str, Any]:
     }
 
 
-def _path(found: Findings, place: int) -> dict[str, Any]:
-    """To the next layer: bits, and the flows that stand out most against independence."""
-    path = found.paths[place]
-    lift_EE = path.share_EE - path.independent_E
+def _path(path: Path) -> dict[str, Any]:
+    """To another layer: bits, and the flows that stand out most against independence."""
+    lift_EE = np.where(path.counted_E[:, None], path.share_EE - path.independent_E, -np.inf)
     flows = sorted(np.ndindex(lift_EE.shape), key=lambda at: (-lift_EE[at], at))[:TOP_PAIRS]
     return {
-        "to": found.layers[place + 1],
+        "to": path.second,
         "bits": path.bits,
+        "bits_low": float(path.bits_interval[0]),
+        "bits_high": float(path.bits_interval[1]),
         "bits_chance": path.bits_chance,
         "flows": [
             {
                 "expert": i,
                 "other": j,
                 "share": float(path.share_EE[i, j]),
+                "low": float(path.interval[0][i, j]),
+                "high": float(path.interval[1][i, j]),
                 "chance": float(path.independent_E[j]),
             }
             for i, j in flows
+            if path.counted_E[i]
         ],
     }
 

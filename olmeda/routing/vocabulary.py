@@ -65,11 +65,6 @@ def shuffled(chosen_NLK: np.ndarray, seed: int) -> np.ndarray:
     return chosen_NLK[order]
 
 
-def beyond_chance(share: np.ndarray, chance: float) -> np.ndarray:
-    """``(share - chance) / (1 - chance)``: 0 at chance, 1 where ids keep to one expert."""
-    return (share - chance) / (1 - chance) if chance < 1 else np.zeros_like(share)
-
-
 def mean_interval(
     chosen_NLK: np.ndarray,
     ids_N: np.ndarray,

@@ -69,8 +69,8 @@ def test_analysis_of_a_mixture_has_every_measure_of_every_layer(
     assert counted["vocabulary_next_top1"] == counted["vocabulary_predicted_high"] == 1
     assert "path" not in counted
     first = dict(frame.filter(pl.col("task") == "routing/layer-0")["scorer"].value_counts().rows())
-    assert first["path"] == 16
-    assert first["path_bits"] == 1
+    assert first["path"] == first["path_low"] == 16
+    assert first["path_bits"] == first["path_bits_high"] == 1
     load = layer.filter(pl.col("scorer") == "load")["value"]
     assert load.sum() == pytest.approx(1)
     summary = json.loads((out / "routing.json").read_text())
@@ -105,3 +105,29 @@ def test_tokens_of_another_tokenizer_are_refused(world: dict[str, Path], tmp_pat
     tokens = encode(EncodeConfig(corpus=world["corpus"], tokenizer=other), tmp_path / "tokens")
     with pytest.raises(ArtifactError, match="another tokenizer"):
         analyse(AnalyseConfig(checkpoint=world["moe"], tokens=tokens), tmp_path / "out")
+
+
+def test_paths_between_named_layers_are_told_and_unknown_layers_refused(
+    world: dict[str, Path], tmp_path: Path
+) -> None:
+    asked = {"checkpoint": world["moe"], "tokens": world["tokens"], "max_tokens": 1500, "rounds": 9}
+    settings = AnalyseConfig.model_validate({**asked, "paths": [[1, 0]]})
+    frame = Scores.open(analyse(settings, tmp_path / "out")).frame
+    bits = frame.filter(pl.col("scorer") == "path_bits")
+    assert bits.select("task", "item").rows() == [("routing/layer-1", "*>0")]
+    with pytest.raises(ConfigError, match="layer 7 has no experts; layers with experts: 0, 1"):
+        analyse(AnalyseConfig.model_validate({**asked, "paths": [[0, 7]]}), tmp_path / "other")
+
+
+def test_an_earlier_checkpoint_of_another_mixture_is_refused(
+    world: dict[str, Path], tmp_path: Path
+) -> None:
+    model = {**MODELS["moe"], "experts": {"count": 8, "chosen": 2}}
+    loop = {"steps": 1, "batch_tokens": 128, "sequence": 32}
+    values = {"tokens": world["tokens"], "model": model, "loop": loop}
+    other = run(RunConfig.model_validate(values), tmp_path / "other")
+    settings = AnalyseConfig(
+        checkpoint=world["moe"], tokens=world["tokens"], earlier={"other": other}, max_tokens=500
+    )
+    with pytest.raises(ArtifactError, match="other experts"):
+        analyse(settings, tmp_path / "out")

@@ -6,7 +6,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from olmeda.routing.paths import independent, shared_information, transitions
+from olmeda.routing.paths import (
+    independent,
+    information_interval,
+    shared_information,
+    transitions,
+)
 from routing.test_measures import random_choices
 
 
@@ -39,3 +44,18 @@ def test_layers_that_know_nothing_of_each_other_lie_on_the_chance_line() -> None
 def test_a_layer_that_follows_another_shares_all_its_bits() -> None:
     choices = np.repeat(np.arange(64)[:, None, None] % 8, 2, axis=1)
     assert shared_information(choices, 8, 0, 1) == pytest.approx(3)
+
+
+def test_the_interval_of_the_bits_stands_around_them_and_narrows_with_documents() -> None:
+    widths = []
+    for documents in (20, 200):
+        rng = np.random.default_rng(documents)
+        first = rng.integers(0, 4, documents * 50)
+        second = np.where(rng.random(len(first)) < 0.5, first, rng.integers(0, 4, len(first)))
+        choices = np.stack([first, second], 1)[:, :, None]
+        held = shared_information(choices, 4, 0, 1)
+        document = np.arange(len(first)) // 50
+        low, high = information_interval(choices, document, 4, (0, 1), 200, 0.95, 1)
+        assert low < held < high
+        widths.append(float(high - low))
+    assert widths[1] < widths[0] / 2

@@ -282,7 +282,10 @@ def routing(out: Path, model: Path, sources: Sequence[str] = SOURCES) -> Path:
         )  # fmt: skip
 
     found = find(
-        routes(0.0), {"quarter": routes(2.0), "half": routes(1.0)}, Sampling(10, 20, 0.95, 0)
+        routes(0.0),
+        {"quarter": routes(2.0), "half": routes(1.0)},
+        Sampling(10, 20, 0.95, 0),
+        [(0, 1), (1, 2), (2, 3)],
     )
 
     def fill(making: Making) -> None:

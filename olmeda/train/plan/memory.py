@@ -17,6 +17,7 @@ def memory_parts(config: PlanConfig, weights: Weights) -> dict[str, float]:
 
     ``gathered``: with fsdp, the blocks in work and the next one in the precision of products, and
     the largest block's gradient before it is scattered; on a CPU alone there is nothing to gather.
+    ``buckets``: with ddp, the flat copies in which gradients are summed.
     """
     held, states = held_numbers(config, weights), 2.0
     if config.optim == "muon":
@@ -26,6 +27,7 @@ def memory_parts(config: PlanConfig, weights: Weights) -> dict[str, float]:
         "gradients": MASTER * held,
         "optimiser": MASTER * held * states,
         "gathered": _gathered(config, weights),
+        "buckets": MASTER * held if config.kind == "ddp" and config.gpus > 1 else 0.0,
         "activations": config.micro_tokens
         * config.bytes_each
         * kept_numbers(config.model, recompute=config.recompute),

@@ -55,6 +55,8 @@ class Flow(msgspec.Struct, frozen=True):
     expert: int
     other: int
     share: float
+    low: float
+    high: float
     chance: float
 
 
@@ -63,6 +65,8 @@ class Path(msgspec.Struct, frozen=True):
 
     to: int
     bits: float
+    bits_low: float
+    bits_high: float
     bits_chance: float
     flows: list[Flow]
 
@@ -86,7 +90,7 @@ class Layer(msgspec.Struct, frozen=True):
     coactivation: list[list[float]]
     vocabulary: dict[str, Specialised]
     words: list[list[Word]]
-    path: Path | None
+    paths: list[Path]
     saturation: dict[str, Settled]
 
 
@@ -216,9 +220,10 @@ def _pairs(found: Routing, where: Origin) -> Figure:
         for place in picked
     )  # fmt: skip
     caption = (
-        "Co-activation in the first and the last layer: of the tokens that chose an expert (row), the share that chose another "
-        f"(column) too, against {percent(chance)} by chance (blank). Every pair counts; where "
-        "there are more than 16 experts, those of the closest pairs are shown."
+        "Co-activation in the first and the last layer: of the tokens that chose an expert (row), "
+        f"the share that chose another (column) too, against {percent(chance)} by chance (blank). "
+        "Every pair counts; where there are more than 16 experts, those of the closest pairs are "
+        "shown."
     )
     return Figure(caption, panels, caption, (where,))
 
@@ -249,15 +254,18 @@ def _vocabulary(found: Routing, where: Origin) -> Table:
 def _paths(found: Routing, where: Origin) -> Table:
     rows: list[Row] = []
     for layer in found.layers:
-        if layer.path is not None:
-            flow = layer.path.flows[0]
-            rows.append(
-                [f"{layer.layer} → {layer.path.to}", decimal(layer.path.bits),
-                 decimal(layer.path.bits_chance), f"{flow.expert} → {flow.other}",
-                 percent(flow.share), percent(flow.chance)]
-            )  # fmt: skip
+        for path in layer.paths:
+            flow = path.flows[0] if path.flows else None
+            bits = Cell(decimal(path.bits), interval(path.bits_low, path.bits_high, 2))
+            row: Row = [f"{layer.layer} → {path.to}", bits, decimal(path.bits_chance)]
+            if flow is None:
+                row += ["–", "–", "–"]
+            else:
+                share = Cell(percent(flow.share), interval(100 * flow.low, 100 * flow.high, 1))
+                row += [f"{flow.expert} → {flow.other}", share, percent(flow.chance)]
+            rows.append(row)
     caption = (
-        "Paths: what a token's first expert tells of its first expert in the next layer (mutual "
+        "Paths: what a token's first expert tells of its first expert in another layer (mutual "
         "information in bits, and what shuffled choices give), and the flow that stands out most: "
         "the share of an expert's tokens that go on to another, beside that expert's share of all."
     )
