@@ -41,7 +41,7 @@ class AnalyseConfig(Config, frozen=True):
     least: Annotated[int, Field(gt=0)] = 10
     """Tokens an id must have to enter vocabulary specialisation, and an expert to have paths."""
     paths: tuple[tuple[int, int], ...] | None = None
-    """Pairs of layers whose paths are told; each layer to the next one with experts where absent."""
+    """Pairs of layers whose paths are told; each layer to the next with experts where absent."""
     rounds: Annotated[int, Field(gt=0)] = 200
     """Draws of documents behind an interval."""
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
@@ -88,7 +88,10 @@ def analyse(config: AnalyseConfig, making: Making) -> None:
 def places_of(
     layers: Sequence[int], asked: Sequence[tuple[int, int]] | None
 ) -> list[tuple[int, int]]:
-    """Pairs of layer numbers as places in ``layers``. Raises ConfigError for a layer without experts."""
+    """Pairs of layer numbers as places in ``layers``.
+
+    Raises ConfigError for a layer without experts.
+    """
     if asked is None:
         return list(itertools.pairwise(range(len(layers))))
     if unknown := [n for pair in asked for n in pair if n not in layers]:
