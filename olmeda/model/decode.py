@@ -91,7 +91,9 @@ class Decoder:
         size = sum(p.numel() for p in model.parameters())
         self.quick = quick and size <= LARGEST_TWIN
         self.model = packed(model) if self.quick else model
-        self.guesser = narrowed(model) if self.quick and self.model is not model else None
+        # a check of several tokens reads more experts than a step: with them it does not pay
+        guesses = self.model is not model and model.config.experts is None
+        self.guesser = narrowed(model) if guesses else None
         self.config, self.room = model.config, rows
         self.cache = Cache(model.config, rows, 0, model.embed.device)
         self.cache.lengths_B = self.cache.lengths_B[:0]
@@ -235,7 +237,7 @@ class Decoder:
             members = list(group)
             part_BV = logits_BV[members[0][0] : members[-1][0] + 1]
             noise_BV = None
-            if how.temperature:
+            if not how.greedy:
                 drawn = [
                     noise(row.prompt.seed, len(row.tokens) + ahead, part_BV.shape[1])
                     for _, row in members

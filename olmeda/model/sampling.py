@@ -17,6 +17,10 @@ from torch import Tensor
 from olmeda.base.errors import ConfigError
 
 
+COLDEST = 1e-5
+"""Below this temperature float32 has no room for scores divided by it, and a draw is greedy."""
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How tokens are drawn. Temperature 0 is greedy, and then nothing else matters."""
@@ -42,22 +46,28 @@ class Sampling:
             if not fits:
                 raise ConfigError(f"{name} is {value}; it must be {wanted}")
 
+    @property
+    def greedy(self) -> bool:
+        """Whether the most probable token is taken, without noise."""
+        return self.temperature < COLDEST
+
 
 GREEDY = Sampling()
 
 
 def noise(seed: tuple[int, ...], place: int, size: int) -> Tensor:
     """Standard Gumbel noise ``[size]`` for the ``place``-th token drawn under ``seed``."""
-    drawn = np.random.default_rng([*seed, place]).standard_exponential(size, np.float32)
-    return torch.from_numpy(-np.log(np.maximum(drawn, np.float32(1e-30))))
+    # in float32 one number in 2^23 is exactly 0: noise that no score is a match for
+    drawn = torch.from_numpy(np.random.default_rng([*seed, place]).standard_exponential(size))
+    return drawn.clamp_(min=1e-300).log_().neg_().float()
 
 
 def sample(logits_BV: Tensor, noise_BV: Tensor | None, how: Sampling) -> Tensor:
     """The next token ``[B]`` of each row; greedy takes no noise."""
-    if how.temperature == 0:
+    if how.greedy:
         return logits_BV.argmax(-1)
     assert noise_BV is not None, "a draw needs noise"
-    return (kept(logits_BV / how.temperature, how) + noise_BV).argmax(-1)
+    return (kept(logits_BV.float() / how.temperature, how) + noise_BV).argmax(-1)
 
 
 def kept(scores_BV: Tensor, how: Sampling) -> Tensor:

@@ -25,7 +25,7 @@ def finish(decoder: Decoder, asked: list[Prompt]) -> list[list[int]]:
 
 
 def asked(how: Sampling = DRAWN) -> list[Prompt]:
-    return [Prompt(p, 12, frozenset([0]), how, (5, i)) for i, p in enumerate(prompts())]
+    return [Prompt(p, 12, frozenset([0]), how, (1, i)) for i, p in enumerate(prompts())]
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -38,16 +38,23 @@ def test_greedy_is_reading_everything_anew_for_every_option(name: str) -> None:
         assert finish(Decoder(model, 1), [prompt]) == [answer]
 
 
-@pytest.mark.parametrize("name", ["dense", "moe"])
 @pytest.mark.parametrize("how", [Sampling(), DRAWN])
-def test_guessing_changes_no_token(name: str, how: Sampling) -> None:
-    model = lively(name)
+def test_guessing_changes_no_token(how: Sampling) -> None:
+    model = lively("dense")
     plain = [finish(Decoder(model, 1, quick=False), [p])[0] for p in asked(how)]
     guessing = Decoder(model, 1)
     assert guessing.guesser is not None
     assert [finish(guessing, [p])[0] for p in asked(how)] == plain
-    assert 0 < guessing.right <= guessing.guessed
-    assert name == "moe" or guessing.right < guessing.guessed  # wrong guesses were put right
+    assert 0 < guessing.right < guessing.guessed  # wrong guesses were put right
+
+
+def test_a_model_with_experts_is_not_guessed_ahead() -> None:
+    # a check of several tokens reads more experts than a step: it costs what it saves
+    model = lively("moe")
+    decoder = Decoder(model, 1)
+    assert decoder.guesser is None
+    plain = [finish(Decoder(model, 1, quick=False), [p])[0] for p in asked()]
+    assert [finish(decoder, [p])[0] for p in asked()] == plain
 
 
 def test_a_twin_that_guesses_badly_is_asked_no_more() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -118,6 +120,23 @@ def test_sampling_draws_the_softmax() -> None:
     )
     cold = torch.softmax(torch.tensor(logits) / 0.5, 0)
     torch.testing.assert_close(draws(logits, temperature=0.5), cold, rtol=0, atol=0.012)
+
+
+def test_noise_never_beats_a_certain_token() -> None:
+    # an exponential drawn in float32 is 0 once in 2^23, here among the first million
+    largest = float(noise((2, 0), 0, 1_000_000).max())
+    assert largest < 30  # the largest of n Gumbel numbers lies about log n = 14
+
+
+def test_noise_is_gumbel() -> None:
+    drawn = noise((3,), 0, 400_000).double()
+    assert float(drawn.mean()) == pytest.approx(0.5772, abs=0.006)
+    assert float(drawn.var()) == pytest.approx(math.pi**2 / 6, abs=0.02)
+
+
+@pytest.mark.parametrize("temperature", [1e-6, 1e-40, 1e-320])
+def test_temperatures_near_zero_are_greedy(temperature: float) -> None:
+    assert draws([0.3, -1.0, 2.0, 0.0], 100, temperature=temperature).tolist() == [0, 0, 1, 0]
 
 
 def test_top_k_and_top_p_leave_the_most_probable() -> None:
