@@ -104,6 +104,7 @@ def foretold(values: dict[str, Any], peak: float, bandwidth: float) -> Measured:
         "efficiency": 0.97,
         "experts": 0.85,
         "attention": 0.6,
+        "kernels": True,
     }
     config = {
         "model": values,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from olmeda.model.attend import attend, attend_cached
 from olmeda.model.cache import Cache
 from olmeda.model.config import ModelConfig
+from olmeda.model.kernels.eligible import vectorises
 from olmeda.model.linear import Linear
 from olmeda.model.norm import RMSNorm
 from olmeda.model.rope import rotate
@@ -52,7 +54,7 @@ class Attention(nn.Module):
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
         self.layer, self.clip = layer, config.clip_qkv
-        self.heads, self.key_heads = config.heads, config.key_heads
+        self.heads, self.key_heads, self.eps = config.heads, config.key_heads, config.norm_eps
         self.head_width = config.head_width
         self.window = 0 if config.sees_all(layer) else config.window
         self.softcap = config.attention_softcap
@@ -70,9 +72,13 @@ class Attention(nn.Module):
         self.values = None
         if config.has_value_embedding(layer):
             self.values = ValueEmbedding(config.vocab_size, config.key_heads, config.head_width)
+        self.may_fuse = self.turns and self.clip is None and self.values is None
 
     def forward(self, x_BTD: Tensor, places: Places) -> Tensor:
         """Attend from every token to itself and the tokens before it that the layer sees."""
+        if self._at_once(x_BTD, places):
+            fused: Tensor = self.out(self._attended_at_once(self.qkv(x_BTD), places))
+            return fused
         q_BTHC, k_BTGC, v_BTGC = self._queries_keys_values(x_BTD, places)
         mask_B1TS = places.near_mask_B1TS if self.window else places.far_mask_B1TS
         if places.cache is not None:
@@ -92,6 +98,33 @@ class Attention(nn.Module):
             )  # fmt: skip
         mixed: Tensor = self.out(mixed_BTHC.flatten(-2))
         return mixed
+
+    def _at_once(self, x_BTD: Tensor, places: Places) -> bool:
+        """Whether one kernel takes norms, rotation and attention together."""
+        if places.cache is not None or not self.may_fuse or torch.is_autocast_enabled("cpu"):
+            return False
+        norms = (self.q_norm, self.k_norm)
+        if not all(type(norm) in (RMSNorm, nn.Identity) for norm in norms):
+            return False  # replaced
+        return vectorises(self.head_width // 2, x_BTD, *self.parameters())
+
+    def _norm_weights(self) -> tuple[Tensor | None, Tensor | None]:
+        if isinstance(self.q_norm, RMSNorm) and isinstance(self.k_norm, RMSNorm):
+            return self.q_norm.weight, self.k_norm.weight
+        return None, None
+
+    def _attended_at_once(self, qkv_BTX: Tensor, places: Places) -> Tensor:
+        from olmeda.model.kernels.turned_attention import Seen, Shape, turned_attention
+
+        rows, tokens = qkv_BTX.shape[:2]
+        lengths = (tokens,) * rows if places.segments is None else places.segments.lengths
+        cos, sin = (table.flatten(1) for table in (places.near if self.window else places.far))
+        shape = Shape(self.heads, self.key_heads, self.head_width, self.eps)
+        mixed_NHC = turned_attention(
+            qkv_BTX.flatten(0, 1), *self._norm_weights(), cos, sin, shape,
+            Seen(lengths, self.window, self.softcap),
+        )  # fmt: skip
+        return mixed_NHC.view(rows, tokens, -1)
 
     def _queries_keys_values(self, x_BTD: Tensor, places: Places) -> tuple[Tensor, Tensor, Tensor]:
         q, k, v = self.qkv(x_BTD).split(self.widths, -1)

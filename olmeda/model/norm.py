@@ -20,12 +20,13 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
         self.eps = eps
 
-    def forward(self, x_ND: Tensor) -> Tensor:
-        """Normalise the last dimension of ``x_ND``; under autocast in fp32 all the same."""
+    def forward(self, x_ND: Tensor, beside_ND: Tensor | None = None) -> Tensor:
+        """Normalise the last dimension of ``x_ND``, plus ``beside_ND``; under autocast in fp32."""
         if torch.is_autocast_enabled(x_ND.device.type):
             width = (x_ND.shape[-1],)
-            return nn.functional.rms_norm(x_ND.float(), width, self.weight, self.eps)
-        return rms_norm(x_ND, self.weight, self.eps)
+            normed_ND = nn.functional.rms_norm(x_ND.float(), width, self.weight, self.eps)
+            return normed_ND if beside_ND is None else beside_ND + normed_ND
+        return rms_norm(x_ND, self.weight, self.eps, beside_ND)
 
 
 class LayerNorm(nn.Module):
@@ -37,9 +38,11 @@ class LayerNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width)) if affine else None
         self.bias = nn.Parameter(torch.zeros(width)) if affine else None
 
-    def forward(self, x_ND: Tensor) -> Tensor:
-        """Normalise the last dimension of ``x_ND``."""
-        return nn.functional.layer_norm(x_ND, (self.width,), self.weight, self.bias, self.eps)
+    def forward(self, x_ND: Tensor, beside_ND: Tensor | None = None) -> Tensor:
+        """Normalise the last dimension of ``x_ND``, plus ``beside_ND``."""
+        width = (self.width,)
+        normed_ND = nn.functional.layer_norm(x_ND, width, self.weight, self.bias, self.eps)
+        return normed_ND if beside_ND is None else beside_ND + normed_ND
 
 
 def build_norm(config: ModelConfig) -> RMSNorm | LayerNorm:

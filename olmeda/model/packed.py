@@ -72,11 +72,11 @@ class QuickNorm(nn.Module):
         self.weight = norm.weight.detach() * width**0.5
         self.floor = norm.eps * width
 
-    def forward(self, x_ND: Tensor) -> Tensor:
-        """Normalise the last dimension of ``x_ND``."""
+    def forward(self, x_ND: Tensor, beside_ND: Tensor | None = None) -> Tensor:
+        """Normalise the last dimension of ``x_ND``, plus ``beside_ND``."""
         scale_N1 = torch.linalg.vecdot(x_ND, x_ND).add_(self.floor).rsqrt_().unsqueeze_(-1)
         normed: Tensor = (x_ND * scale_N1).mul_(self.weight)
-        return normed
+        return normed if beside_ND is None else normed.add_(beside_ND)
 
 
 class QuickMLP(nn.Module):

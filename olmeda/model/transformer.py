@@ -48,9 +48,9 @@ class Block(nn.Module):
             x_BTD = x_BTD + self.attention(self.attention_norm(x_BTD), places)
             y_BTD, routed = self._mlp(self.mlp_norm(x_BTD), places)
             return x_BTD + y_BTD, routed
-        x_BTD = x_BTD + self.attention_norm(self.attention(x_BTD, places))
+        x_BTD = self.attention_norm(self.attention(x_BTD, places), x_BTD)
         y_BTD, routed = self._mlp(x_BTD, places)
-        return x_BTD + self.mlp_norm(y_BTD), routed
+        return self.mlp_norm(y_BTD, x_BTD), routed
 
     def _mlp(self, x_BTD: Tensor, places: Places) -> tuple[Tensor, RouterOutput | None]:
         if isinstance(self.mlp, MoE):

@@ -8,6 +8,7 @@ from torch.nn.functional import silu
 
 from olmeda.model.kernels import threads
 from olmeda.model.kernels.eligible import vectorises
+from olmeda.model.kernels.rms_norm import rms_norm
 from olmeda.model.kernels.swiglu import gated_product, swiglu
 
 
@@ -68,3 +69,41 @@ def test_gate_and_product_at_once_equal_both_apart(width: int) -> None:
     ours = torch.autograd.grad(found.square().sum(), (both, down))
     theirs = torch.autograd.grad(wanted.square().sum(), (both, down))
     torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(("shape", "added"), [((1, 48), False), ((3, 67, 48), True)])
+def test_norm_and_gradients_equal_the_formula(shape: tuple[int, ...], added: bool) -> None:
+    generator = torch.Generator().manual_seed(3)
+    x, beside, grad = (torch.randn(shape, generator=generator) for _ in range(3))
+    weight = torch.randn(48, generator=generator)
+    given = [t.requires_grad_() for t in (x, weight, beside)][: 2 + added]
+    exact = [t.detach().double().requires_grad_() for t in given]
+    found = rms_norm(given[0], given[1], 1e-5, *given[2:])
+    wanted = torch.nn.functional.rms_norm(exact[0], (48,), exact[1], 1e-5) + sum(exact[2:])
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-6)
+    ours = torch.autograd.grad(found, given, grad)
+    theirs = torch.autograd.grad(wanted, exact, grad.double())
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a.double(), b, rtol=1e-5, atol=2e-5)
+
+
+def test_norm_of_a_slice_of_columns_is_that_of_its_copy() -> None:
+    wide = torch.randn(2, 5, 96, generator=torch.Generator().manual_seed(4)).requires_grad_()
+    weight = torch.ones(48)
+    part = wide[..., 48:]
+    assert torch.equal(rms_norm(part, weight, 1e-6), rms_norm(part.contiguous(), weight, 1e-6))
+    (grad,) = torch.autograd.grad(rms_norm(part, weight, 1e-6).square().sum(), wide)
+    assert not grad[..., :48].any()
+    assert torch.isfinite(grad).all()
+
+
+def test_norm_is_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "WORTH_SPLITTING", 0)
+    x = torch.randn(300, 64, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    weight = torch.randn(64, generator=torch.Generator().manual_seed(5)).requires_grad_()
+    found = []
+    for number in (1, 4):
+        monkeypatch.setattr(torch, "get_num_threads", lambda number=number: number)
+        out = rms_norm(x, weight, 1e-6)
+        found.append((out, *torch.autograd.grad(out.square().sum(), (x, weight))))
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))

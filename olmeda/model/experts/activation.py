@@ -26,7 +26,7 @@ class Activation(Protocol):
         """``[R, F]``, a tensor of its own."""
 
     def backward(self, h_RG: Tensor, grad_RF: Tensor) -> Tensor:
-        """The gradient of ``h_RG``; overwrites ``grad_RF``."""
+        """The gradient of ``h_RG``; may overwrite ``grad_RF``."""
 
 
 class SwiGLU:

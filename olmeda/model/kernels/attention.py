@@ -8,7 +8,7 @@ Shapes: ``N`` tokens of all stretches, ``H`` heads, ``G`` key heads, ``C`` head 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,44 +30,66 @@ class _Attention(torch.autograd.Function):
         window: int, softcap: float,
     ) -> Tensor:  # fmt: skip
         q_NHC, k_NGC, v_NGC = (_even(t) for t in (q_NHC, k_NGC, v_NGC))
-        out_NHC = torch.empty(q_NHC.shape, dtype=q_NHC.dtype)
-        sum_NH = q_NHC.new_empty(q_NHC.shape[:2])
+        ctx.seen = Seen(lengths, window, softcap)
+        out_NHC, sum_NH = attended(q_NHC, k_NGC, v_NGC, ctx.seen)
         ctx.save_for_backward(q_NHC, k_NGC, v_NGC, out_NHC, sum_NH)
-        ctx.lengths, ctx.window, ctx.cap = lengths, window, softcap * LOG2E
-        stretches, heads = _stretches(lengths), _heads(q_NHC, k_NGC)
-        q, k, v, out = (_operand(t) for t in (q_NHC, k_NGC, v_NGC, out_NHC))
-        size = int(forward_scratch(max(lengths), heads[2]))
-
-        def work(first: int, end: int) -> None:
-            scratch = q_NHC.new_empty(size)
-            forward(
-                q, k, v, out, sum_NH.data_ptr(), stretches, (first, end), heads, window, ctx.cap,
-                scratch.data_ptr(),
-            )  # fmt: skip
-
-        in_parts(work, _costs(stretches, heads, window, 4))
         return out_NHC
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_NHC: Tensor) -> tuple[Tensor | None, ...]:
-        q_NHC, k_NGC, v_NGC, out_NHC, sum_NH = ctx.saved_tensors
-        found = [torch.empty(t.shape, dtype=t.dtype) for t in (q_NHC, k_NGC, v_NGC)]
-        stretches, heads = _stretches(ctx.lengths), _heads(q_NHC, k_NGC)
-        q, k, v, out = (_operand(t) for t in (q_NHC, k_NGC, v_NGC, out_NHC))
-        grad_NHC = _even(grad_NHC)
-        grad, grad_q, grad_k, grad_v = (_operand(t) for t in (grad_NHC, *found))
-        size = int(backward_scratch(max(ctx.lengths), heads[2]))
-
-        def work(first: int, end: int) -> None:
-            scratch = q_NHC.new_empty(size)
-            backward(
-                q, k, v, out, sum_NH.data_ptr(), grad, grad_q, grad_k, grad_v, stretches,
-                (first, end), heads, ctx.window, ctx.cap, scratch.data_ptr(),
-            )  # fmt: skip
-
-        in_parts(work, _costs(stretches, heads, ctx.window, 10))
+        kept = ctx.saved_tensors
+        found = tuple(torch.empty(t.shape, dtype=t.dtype) for t in kept[:3])
+        attended_grad_into(found, grad_NHC, kept, ctx.seen)
         return (*found, None, None, None)
+
+
+class Seen(NamedTuple):
+    """Who sees whom: stretches one after the other that see only themselves."""
+
+    lengths: tuple[int, ...]
+    window: int
+    softcap: float
+
+
+def attended(q_NHC: Tensor, k_NGC: Tensor, v_NGC: Tensor, seen: Seen) -> tuple[Tensor, Tensor]:
+    """``(out_NHC, sum_NH)``, the second for the way back; numbers of a head lie side by side."""
+    out_NHC = torch.empty(q_NHC.shape, dtype=q_NHC.dtype)
+    sum_NH = q_NHC.new_empty(q_NHC.shape[:2])
+    stretches, heads = _stretches(seen.lengths), _heads(q_NHC, k_NGC)
+    q, k, v, out = (_operand(t) for t in (q_NHC, k_NGC, v_NGC, out_NHC))
+    size = int(forward_scratch(max(seen.lengths), heads[2]))
+
+    def work(first: int, end: int) -> None:
+        scratch = q_NHC.new_empty(size)
+        forward(
+            q, k, v, out, sum_NH.data_ptr(), stretches, (first, end), heads, seen.window,
+            seen.softcap * LOG2E, scratch.data_ptr(),
+        )  # fmt: skip
+
+    in_parts(work, _costs(stretches, heads, seen.window, 4))
+    return out_NHC, sum_NH
+
+
+def attended_grad_into(
+    found: tuple[Tensor, ...], grad_NHC: Tensor, kept: tuple[Tensor, ...], seen: Seen
+) -> None:
+    """Write the gradients of ``q, k, v`` to ``found``; kept: ``q, k, v`` and what came of them."""
+    q_NHC, k_NGC, v_NGC, out_NHC, sum_NH = kept
+    stretches, heads = _stretches(seen.lengths), _heads(q_NHC, k_NGC)
+    q, k, v, out = (_operand(t) for t in (q_NHC, k_NGC, v_NGC, out_NHC))
+    grad_NHC = _even(grad_NHC)
+    grad, grad_q, grad_k, grad_v = (_operand(t) for t in (grad_NHC, *found))
+    size = int(backward_scratch(max(seen.lengths), heads[2]))
+
+    def work(first: int, end: int) -> None:
+        scratch = q_NHC.new_empty(size)
+        backward(
+            q, k, v, out, sum_NH.data_ptr(), grad, grad_q, grad_k, grad_v, stretches,
+            (first, end), heads, seen.window, seen.softcap * LOG2E, scratch.data_ptr(),
+        )  # fmt: skip
+
+    in_parts(work, _costs(stretches, heads, seen.window, 10))
 
 
 def _even(t_NHC: Tensor) -> Tensor:

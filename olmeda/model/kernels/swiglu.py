@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import silu
 
 from olmeda.model.kernels.eligible import vectorises
+from olmeda.model.kernels.scratch import scratch
 
 ROWS = 512
 """Tokens treated at once: what one elementwise step leaves is still in the cache for the next."""
@@ -25,7 +26,7 @@ def _rows(x: Tensor) -> tuple[Tensor, ...]:
 
 def gated(both_NG: Tensor) -> Tensor:
     """``silu(gate) * up`` of rows ``[gate, up]``, without a gradient of its own."""
-    out_NF = both_NG.new_empty(len(both_NG), both_NG.shape[1] // 2)
+    out_NF = scratch(both_NG, len(both_NG), both_NG.shape[1] // 2)
     if vectorises(out_NF.shape[1], both_NG):
         from olmeda.model.kernels.gate import gate_into
 
@@ -39,7 +40,7 @@ def gated(both_NG: Tensor) -> Tensor:
 
 def gated_grad(both_NG: Tensor, grad_NF: Tensor) -> Tensor:
     """The gradient of ``both_NG``, given that of ``gated(both_NG)``."""
-    grad_both_NG = torch.empty(both_NG.shape, dtype=both_NG.dtype, device=both_NG.device)
+    grad_both_NG = scratch(both_NG, *both_NG.shape)
     if vectorises(grad_NF.shape[1], grad_NF, both_NG):
         from olmeda.model.kernels.gate import gate_grad_into
 
@@ -92,7 +93,9 @@ class _GatedProduct(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_ND: Tensor) -> tuple[Tensor, Tensor]:
         both_NG, down_DF = ctx.saved_tensors
-        grad_both_NG = gated_grad(both_NG, grad_ND @ down_DF)
+        grad_NF = scratch(grad_ND, len(grad_ND), down_DF.shape[1])
+        grad_both_NG = gated_grad(both_NG, torch.mm(grad_ND, down_DF, out=grad_NF))
+        del grad_NF
         return grad_both_NG, grad_ND.T @ gated(both_NG)
 
 

@@ -1,9 +1,9 @@
 """What a forward pass keeps for the backward pass, counted from the configuration.
 
 The counts are of this package's layers: gradients of norms, gates and rotations are written out,
-so each keeps its input only. In float32 on a CPU kernels of our own keep less still: they make
-turned queries and keys, and what a gate gives, again. A test holds the counts against the tensors
-that autograd really keeps.
+so each keeps its input only. In float32 on a CPU kernels of our own keep less still: turned queries
+and keys, what a gate gives, and inputs and outputs of each visit to an expert are made again. A
+test holds the counts against the tensors that autograd really keeps.
 """
 
 from __future__ import annotations
@@ -46,14 +46,17 @@ def _attention(config: ModelConfig, layer: int, kernels: bool) -> float:
 
 
 def _mlp(config: ModelConfig, layer: int, kernels: bool) -> float:
-    hidden = 3 if config.activation == "swiglu" else 2  # gate, up and their product
-    if kernels and config.activation == "swiglu" and config.dense_width % LANES == 0:
-        hidden = 2
+    gated = config.activation == "swiglu"
+    hidden = 3 if gated else 2  # gate, up and their product
     around = 2 * config.width + 1  # the input, and what the norm reads
     experts = config.experts_of(layer)
+    dense = 2 if kernels and gated and config.mlp_width % LANES == 0 else hidden
     if experts is None:
-        return around + hidden * config.dense_width
-    visits = experts.chosen * (hidden * config.mlp_width + 2 * config.width)
-    shared = experts.shared * hidden * config.mlp_width
+        return around + dense * config.dense_width
+    each = hidden * config.mlp_width + 2 * config.width
+    if kernels:
+        each = (2 if gated else 1) * config.mlp_width
+    visits = experts.chosen * each
+    shared = experts.shared * dense * config.mlp_width
     routing = 2 * experts.count + 8 * experts.chosen  # probabilities, logits; indices are 8 bytes
     return around + visits + shared + routing

@@ -38,6 +38,8 @@ class Device(Config, frozen=True):
     """Share of ``products`` that the products of experts reach."""
     attention: Annotated[float, Field(gt=0, le=1)] = 0.4
     """Share of ``products`` that attention reaches."""
+    kernels: bool = False
+    """Whether it is a CPU, where fp32 runs by kernels of our own that keep less."""
 
     @model_validator(mode="before")
     @classmethod

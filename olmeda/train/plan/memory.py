@@ -22,6 +22,7 @@ def memory_parts(config: PlanConfig, weights: Weights) -> dict[str, float]:
     held, states = held_numbers(config, weights), 2.0
     if config.optim == "muon":
         states -= weights.matrices / weights.total
+    kernels = config.device.kernels and config.precision == "fp32"
     return {
         "weights": MASTER * held,
         "gradients": MASTER * held,
@@ -30,7 +31,7 @@ def memory_parts(config: PlanConfig, weights: Weights) -> dict[str, float]:
         "buckets": MASTER * held if config.kind == "ddp" and config.gpus > 1 else 0.0,
         "activations": config.micro_tokens
         * config.bytes_each
-        * kept_numbers(config.model, recompute=config.recompute),
+        * kept_numbers(config.model, recompute=config.recompute, kernels=kernels),
         "head": _head(config.model),
         "work": config.micro_tokens * config.bytes_each * _widest(config.model),
     }
