@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from olmeda.train.parallel import is_sharded, local, spread_meshes
+from olmeda.train.parallel import is_sharded, local, share_gradients, spread_meshes
 from olmeda.train.world import World
 
 BUCKET_BYTES = 32 << 20
@@ -23,13 +23,15 @@ BUCKET_BYTES = 32 << 20
 
 
 @contextlib.contextmanager
-def summed(model: nn.Module, world: World) -> Iterator[None]:
-    """Around the last backward pass of a step: sum all gradients over the processes.
+def summed(model: nn.Module, world: World, last: bool) -> Iterator[None]:
+    """Around a backward pass: with the last one of a step, sum all gradients over the processes.
 
-    Sharded parameters do that on their own; those of spread experts are summed over the processes
-    that hold the same experts.
+    Sharded parameters do that on their own, after each pass unless the world gathers once; those
+    of spread experts are summed over the processes that hold the same experts.
     """
-    if world.size == 1:
+    if world.gathers_once and is_sharded(model):
+        share_gradients(model, last)
+    if world.size == 1 or not last:
         yield
         return
     sums = _sums_of(model)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
@@ -26,10 +26,19 @@ class ParallelConfig(Config, frozen=True):
     kind: Literal["ddp", "fsdp"] = "ddp"
     """``ddp``: every process holds the whole model; ``fsdp``: a share of every tensor, of its
     gradient and of what the optimiser knows of it."""
+    gather: Literal["micro_batch", "step"] = "micro_batch"
+    """With fsdp, how often blocks are put together and gradients shared out: for each micro-batch,
+    or once a step, with the whole model and its whole gradient in each process in between."""
     experts: Annotated[int, Field(ge=1)] = 1
     """Over how many processes the experts of a layer are spread, tokens travelling to them."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 600.0
     """How long a process waits for another one before it ends and says so."""
+
+    @model_validator(mode="after")
+    def _gathers_what_is_sharded(self) -> Self:
+        if self.gather == "step" and self.kind != "fsdp":
+            raise ValueError("gather: step goes with kind: fsdp; with ddp models are whole anyway")
+        return self
 
     def place(self, model: Transformer, world: World) -> None:
         """Bring ``model`` to the device of the world and lay it over the processes, in place.
@@ -103,11 +112,22 @@ def shard(model: Transformer, world: World) -> None:
     """
     mesh = init_device_mesh(torch.device(world.device).type, (world.size,))
     spread_ones = {param for _, param, _ in spread_parameters(model)}
+    again = False if world.gathers_once else None  # None: as torch does, of all but the last part
     for part in (*model.blocks, model):
-        fully_shard(part, mesh=mesh, ignored_params=spread_ones)
+        fully_shard(part, mesh=mesh, ignored_params=spread_ones, reshard_after_forward=again)
     for sharded in _sharded_parts(model):
         sharded.set_gradient_divide_factor(1.0)  # the step divides by the units of the whole world
         sharded.set_force_sum_reduction_for_comms(True)  # gloo knows no other
+
+
+def share_gradients(model: nn.Module, now: bool) -> None:
+    """Whether the next backward pass shares out the gradients of a sharded model, and the model.
+
+    Otherwise both stay whole where they are, for another micro-batch.
+    """
+    assert isinstance(model, FSDPModule)
+    model.set_requires_gradient_sync(now)
+    model.set_reshard_after_backward(now)
 
 
 def spread_meshes(model: nn.Module) -> dict[str, DeviceMesh]:

@@ -78,7 +78,8 @@ class RunConfig(Config, frozen=True):
 
 
 def _processes(config: RunConfig) -> AbstractContextManager[World]:
-    return joined(config.parallel.timeout_seconds, config.compute.where())
+    seconds, once = config.parallel.timeout_seconds, config.parallel.gather == "step"
+    return joined(seconds, config.compute.where(), gathers_once=once)
 
 
 @verb("train.run", makes="checkpoint", resumable=True, crew=_processes)

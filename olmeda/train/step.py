@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +67,7 @@ def accumulate(
         objective = losses.total / units
         if losses.penalty is not None:
             objective = objective + losses.penalty * (micro.units / units)
-        with summed(model, world) if number == len(batch) else contextlib.nullcontext():
+        with summed(model, world, last=number == len(batch)):
             objective.backward()  # type: ignore[no-untyped-call]
         for name, value in {"loss": losses.total, **losses.measures}.items():
             sums[name] = sums.get(name, 0.0) + float(value.detach())

@@ -37,6 +37,8 @@ class World:
     device: str = "cpu"
     saving: dist.ProcessGroup | None = field(default=None, compare=False)
     """A second line of talk, for what is saved in the background while training goes on."""
+    gathers_once: bool = False
+    """Whether a sharded model stays whole, with its gradient, over the micro-batches of a step."""
 
     @property
     def is_first(self) -> bool:
@@ -58,6 +60,8 @@ class World:
         length = torch.tensor([len(message)])
         dist.broadcast(length, src=0)
         said = torch.zeros(int(length), dtype=torch.uint8)
+        if not len(said):  # the same in all of them
+            return b""
         if self.is_first:
             said.copy_(torch.frombuffer(bytearray(message), dtype=torch.uint8))
         dist.broadcast(said, src=0)
@@ -80,11 +84,14 @@ def world_of(making: Making) -> World:
 
 
 @contextlib.contextmanager
-def joined(timeout_seconds: float, device: str = "cpu") -> Iterator[World]:
+def joined(
+    timeout_seconds: float, device: str = "cpu", *, gathers_once: bool = False
+) -> Iterator[World]:
     """The world that torchrun started, inside; one process otherwise.
 
-    ``device``: ``cpu``, or ``cuda`` of which each process of a machine takes one. Raises
-    ResourceError where a process is lost: it ended, or said nothing for ``timeout_seconds``.
+    ``device``: ``cpu``, or ``cuda`` of which each process of a machine takes one; ``gathers_once``:
+    as in ``World``. Raises ResourceError where a process is lost: it ended, or said nothing for
+    ``timeout_seconds``.
     """
     if started_processes() == 1:
         yield World(device=device)
@@ -107,7 +114,7 @@ def joined(timeout_seconds: float, device: str = "cpu") -> Iterator[World]:
         saving = dist.new_group(backend="gloo", timeout=wait)
     except (RuntimeError, ValueError) as problem:
         raise ResourceError(f"the processes could not come together: {_line(problem)}") from None
-    world = World(dist.get_rank(), dist.get_world_size(), device, cast(dist.ProcessGroup, saving))
+    world = World(rank, size, device, cast(dist.ProcessGroup, saving), gathers_once)
     try:
         yield world
     except RuntimeError as problem:

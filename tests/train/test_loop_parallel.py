@@ -37,6 +37,7 @@ def assert_near(a: Path, b: Path) -> None:
     [
         ({"kind": "fsdp"}, "dense", "muon"),
         ({"kind": "fsdp", "experts": 2}, "moe", "adamw"),
+        ({"kind": "fsdp", "experts": 2, "gather": "step"}, "moe", "muon"),
     ],
 )
 def test_stages_sizes_and_recomputed_blocks_are_the_same_in_two_processes(
