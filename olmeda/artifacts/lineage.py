@@ -21,10 +21,17 @@ import msgspec
 
 import olmeda
 from olmeda.artifacts.crew import Alone, Crew
+from olmeda.artifacts.unfinished import (
+    RESUME,
+    begin,
+    described,
+    give_way,
+    is_untouched,
+    plan_in,
+)
 from olmeda.base.config import Config
 from olmeda.base.errors import FULL, ArtifactError, InputError, ResourceError
 from olmeda.base.files import (
-    PART,
     digest_file,
     digest_tree,
     digest_value,
@@ -138,8 +145,9 @@ def no_artifact(path: Path) -> ArtifactError:
 
 
 def content_files(folder: Path) -> list[Path]:
-    """The relative paths of an artifact's content: all files but the record and the journal."""
-    return [p for p in files_below(folder) if p.as_posix() != RECORD and p.parts[0] != JOURNAL]
+    """The relative paths of an artifact's content: all but record, journal and saved states."""
+    beside = (JOURNAL, RESUME)
+    return [p for p in files_below(folder) if p.as_posix() != RECORD and p.parts[0] not in beside]
 
 
 def enclosing(path: Path) -> Path | None:
@@ -181,14 +189,18 @@ class Plan(msgspec.Struct, frozen=True):
     config_digest: str
     key: str
     inputs: dict[str, tuple[Path, str, str]]
+    bears: dict[str, Any] = {}
+    """What decides the key: settings that bear on the result, inputs and fingerprints by digest."""
 
     @classmethod
     def of(cls, verb: str, kind: str, config: Config, extra: dict[str, str] | None = None) -> Plan:
         """Digest every input of ``config`` and derive the key. ``extra``: further fingerprints."""
         inputs = {k: (p, *digest_input(p)) for k, p in config.inputs().items()}
-        config_digest = config.digest({k: digest for k, (_, digest, _) in inputs.items()})
+        bears = config.bearing({k: digest for k, (_, digest, _) in inputs.items()})
+        config_digest = digest_value(bears)
         key = digest_value([verb, kind, olmeda.__version__, config_digest, extra or {}])
-        return cls(verb, kind, config.settings(), config_digest, key, inputs)
+        bears |= extra or {}
+        return cls(verb, kind, config.settings(), config_digest, key, inputs, bears)
 
 
 def is_finished(out: Path, plan: Plan) -> bool:
@@ -244,8 +256,8 @@ def recover(out: Path) -> None:
 
 
 def _recover(out: Path, making: Path, old: Path) -> None:
-    if not out.exists() and (making / RECORD).is_file():
-        os.rename(making, out)
+    if (making / RECORD).is_file():  # whole, and what lies there was to be replaced
+        _put_in_place(making, out, old)
     elif not out.exists() and old.exists():
         os.rename(old, out)
     if out.exists():
@@ -264,8 +276,8 @@ def record(
 
     Until the end everything lies in ``.<name>.making``; with ``resumable`` what an interrupted
     run of the same plan left there is kept; otherwise a failure leaves nothing behind. Raises
-    ArtifactError if ``out`` holds something else and ``replace`` is off; ResourceError if another
-    process makes it now, or the disk is full.
+    ArtifactError if ``out`` holds something else, or an interrupted run of another plan left work,
+    and ``replace`` is off; ResourceError if another process makes it now, or the disk is full.
     """
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -273,8 +285,13 @@ def record(
     with sole_maker(out):
         _recover(out, making, old)
         _may_write(out, plan, replace)
+        wanted = described(plan.verb, plan.key, plan.config, plan.bears)
+        resumed = resumable and plan_in(making).get("key") == plan.key
+        if not resumed:
+            give_way(making, wanted, replace)
         try:
-            work = Making(making, _begun(making, plan, resumable), out, plan, crew, replace)
+            begin(making, wanted, resumed)
+            work = Making(making, resumed, out, plan, crew, replace)
             started, clock, cpu = time.time(), time.monotonic(), time.process_time()
             _reset_peak_memory()
             yield work
@@ -286,7 +303,7 @@ def record(
             }
             write_json(making / RECORD, _lineage(out, plan, work, clocks))
         except BaseException as problem:
-            if not resumable:
+            if not resumable or is_untouched(making):
                 remove_tree(making)
             if isinstance(problem, OSError) and problem.errno in FULL:
                 kept = f"; what was made so far lies in {making}" if resumable else ""
@@ -295,24 +312,17 @@ def record(
                     "Free some space and run the same command again"
                 ) from problem
             raise
-        if out.exists():
-            os.rename(out, old)
-        os.rename(making, out)
-        fsync_folder(out.parent)
-        remove_tree(old)
+        _put_in_place(making, out, old)
 
 
-def _begun(making: Path, plan: Plan, resumable: bool) -> bool:
-    """Prepare the folder to fill; whether it holds what an interrupted run of this plan left."""
-    resumed = resumable and _key_of(making) == plan.key
-    if resumed:
-        for stale in sorted(making.rglob(f".*{PART}")):  # a killed write's temporary file
-            stale.unlink()
-    else:
-        remove_tree(making)
-    making.mkdir(exist_ok=True)
-    write_json(making / JOURNAL / "plan.json", {"key": plan.key, "config": plan.config})
-    return resumed
+def _put_in_place(making: Path, out: Path, old: Path) -> None:
+    """Give what is recorded its name; only now nobody needs the states it could be gone on from."""
+    remove_tree(making / RESUME)
+    if out.exists():
+        os.rename(out, old)
+    os.rename(making, out)
+    fsync_folder(out.parent)
+    remove_tree(old)
 
 
 def _lineage(out: Path, plan: Plan, work: Making, clocks: dict[str, Any]) -> Lineage:
@@ -355,14 +365,6 @@ def _may_write(out: Path, plan: Plan, replace: bool) -> None:
             f"{out}: holds {_some(held.kind)} made by {held.verb} from other settings or inputs; "
             "choose another output, or say --replace"
         )
-
-
-def _key_of(making: Path) -> str | None:
-    try:
-        found = read_json(making / JOURNAL / "plan.json")
-        return str(found["key"])
-    except (InputError, KeyError, TypeError):
-        return None
 
 
 def _reset_peak_memory() -> None:

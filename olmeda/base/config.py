@@ -70,12 +70,16 @@ class Config(BaseModel, frozen=True, extra="forbid"):
         return self.model_dump(mode="json")
 
     def digest(self, inputs: Mapping[str, str]) -> str:
-        """The digest of what bears on the result: settings, and what artifact paths hold."""
+        """The digest of what bears on the result."""
+        return digest_value(self.bearing(inputs))
+
+    def bearing(self, inputs: Mapping[str, str]) -> dict[str, Any]:
+        """What bears on the result: settings, and in place of artifact paths what they hold."""
         values = self.settings()
         for place, content in inputs.items():
             _put(values, place, content)
         _drop_immaterial(self, values)
-        return digest_value(values)
+        return values
 
     @classmethod
     def load(cls, file: Path | None = None, words: Sequence[str] = ()) -> Self:

@@ -1,7 +1,7 @@
 """Train a model inside an artifact in the making: resume, log, save, probe; the loop does the rest.
 
 Used by every verb that trains. Leaves ``progress.jsonl`` and ``journal/speed.jsonl`` behind, and
-the state to resume from in ``resume/`` until ``finish`` removes it.
+the state to resume from in ``resume/``, which goes when the artifact is recorded.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from olmeda.train.state import (
     SavedState,
     Trained,
     drop_unfinished,
-    forget,
     newest_state,
     restore,
 )
@@ -159,8 +158,7 @@ def _telling(
 
 
 def finish(making: Making, end: Position, model: ModelConfig) -> None:
-    """Count what was trained, and remove the state to resume from; call after the checkpoint."""
-    forget(making.path / FOLDER)
+    """Count what was trained; call after the checkpoint."""
     making.counts |= {
         "tokens": end.tokens,
         "steps": end.steps,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from olmeda.base.config import Config
+from olmeda.base.config import IMMATERIAL, Config
 from olmeda.train.duration import Duration, Position
 from olmeda.train.optim import AdamW, Optim
 from olmeda.train.schedule import Cosine, Schedule
@@ -46,7 +46,7 @@ class LoopConfig(Config, frozen=True):
     skip: SkipConfig | None = None
     """Leave out steps whose loss or gradient is far above those before; ``{}`` for OLMo-core's."""
     log_every: Duration = Duration.steps(1, ends=True)
-    save_every: Duration = Duration.steps(100)
+    save_every: Annotated[Duration, IMMATERIAL] = Duration.steps(100)
     """How often the state is saved that an interrupted run goes on from."""
 
     @model_validator(mode="after")

@@ -31,6 +31,7 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.tensor import DTensor
 
+from olmeda.artifacts.unfinished import RESUME
 from olmeda.base.errors import ArtifactError
 from olmeda.base.files import fsync_folder, read_json, remove_tree
 from olmeda.model.experts.bias import forget_visits
@@ -38,7 +39,7 @@ from olmeda.train.duration import Position
 from olmeda.train.parallel import as_part, local, placed_state, spread_meshes
 from olmeda.train.world import ALONE, World
 
-FOLDER = "resume"
+FOLDER = RESUME
 INDEX = "state.json"
 
 
@@ -94,11 +95,6 @@ def drop_unfinished(folder: Path) -> None:
     for home in sorted(folder.glob("step-*")):
         if not (home / INDEX).is_file():
             remove_tree(home)
-
-
-def forget(folder: Path) -> None:
-    """Remove all saved states: the run is finished."""
-    remove_tree(folder)
 
 
 @dataclass(frozen=True)

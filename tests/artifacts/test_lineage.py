@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+import olmeda
+from olmeda.artifacts import lineage
 from olmeda.artifacts.lineage import RECORD, Lineage, Making, check, recover
 from olmeda.artifacts.trace import trace
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import ArtifactPath, Config
-from olmeda.base.errors import ArtifactError, ResourceError
+from olmeda.base.errors import ArtifactError, ConfigError, ResourceError
+from olmeda.base.files import digest_tree, write_json
 
 
 class WriteConfig(Config):
@@ -28,6 +31,7 @@ def write(config: WriteConfig, making: Making) -> None:
         tries.write("x")
     (making.path / "note.txt").write_text(config.text)
     (making.journal / "clock.txt").write_text("12:00")
+    write_json(making.path / "resume" / "step-1" / "state.json", {"steps": 1})
     making.counts["characters"] = len(config.text)
     if config.fail == "full":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -99,8 +103,92 @@ def test_full_disk_leaves_nothing_under_the_final_name_and_resumes(tmp_path: Pat
     with pytest.raises(ResourceError):
         write(WriteConfig(fail="full"), out)
     assert (tmp_path / ".a.making" / "tries.txt").read_text() == "xx", "the second try resumed"
-    write(WriteConfig(), out)
+    write(WriteConfig(), out, replace=True)
     assert (out / "tries.txt").read_text() == "x", "another plan starts afresh"
+    assert not (out / "resume").exists()
+
+
+def test_work_of_an_interrupted_run_is_kept_from_commands_of_other_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, making = tmp_path / "a", tmp_path / ".a.making"
+    with pytest.raises(ResourceError):
+        write(WriteConfig(fail="full"), out)
+    for held in ("resume/step-1/state.json", "tries.txt", "journal/plan.json"):
+        assert (making / held).is_file()
+    before = digest_tree(making)
+    with pytest.raises(ArtifactError, match=r"unfinished.*text: 'hello', fail: 'full'.*--replace"):
+        write(WriteConfig(text="b"), out)
+    assert digest_tree(making) == before, "nothing is removed"
+
+    @verb("test.other", makes="note")
+    def other(config: WriteConfig, making: Making) -> None:
+        """Another verb."""
+
+    with pytest.raises(ArtifactError, match=r"the command: test\.write"):
+        other(WriteConfig(fail="full"), out)
+    write(WriteConfig(text="b"), out, replace=True)
+    assert "removed an unfinished run" in capsys.readouterr().err
+
+
+def test_another_version_does_not_lose_an_interrupted_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ResourceError):
+        write(WriteConfig(fail="full"), tmp_path / "a")
+    monkeypatch.setattr(olmeda, "__version__", "99")
+    with pytest.raises(ArtifactError, match=r"the version of olmeda: [0-9]"):
+        write(WriteConfig(fail="full"), tmp_path / "a")
+    assert (tmp_path / ".a.making" / "tries.txt").read_text() == "x"
+
+
+def test_an_input_that_changed_is_named_and_one_that_moved_is_the_same(tmp_path: Path) -> None:
+    first = write(WriteConfig(text="a"), tmp_path / "first")
+    with pytest.raises(ResourceError):
+        write(WriteConfig(after=first, fail="full"), tmp_path / "a")
+    first.rename(tmp_path / "moved")
+    with pytest.raises(ResourceError):
+        write(WriteConfig(after=tmp_path / "moved", fail="full"), tmp_path / "a")
+    write(WriteConfig(text="b"), tmp_path / "moved", replace=True)
+    with pytest.raises(ArtifactError, match=r"differs in after\)"):
+        write(WriteConfig(after=tmp_path / "moved", fail="full"), tmp_path / "a")
+
+
+def test_a_command_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
+    @verb("test.refuse", makes="note", resumable=True)
+    def refuse(config: WriteConfig, making: Making) -> None:
+        """Refuse."""
+        raise ConfigError("no")
+
+    with pytest.raises(ConfigError):
+        refuse(WriteConfig(), tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_while_the_record_is_made_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    out, making = tmp_path / "a", tmp_path / ".a.making"
+    with monkeypatch.context() as patch:
+        patch.setattr(lineage, "_lineage", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            write(WriteConfig(), out)
+    assert (making / "resume" / "step-1" / "state.json").is_file()
+    write(WriteConfig(), out)
+    assert (out / "tries.txt").read_text() == "xx", "it went on"
+    assert set(Lineage.open(out).files) == {"note.txt", "tries.txt"}
+    with monkeypatch.context() as patch:
+        patch.setattr(lineage, "_put_in_place", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            write(WriteConfig(text="b"), out, replace=True)
+    write(WriteConfig(text="b"), out, replace=True)
+    assert (out / "tries.txt").read_text() == "x", "what was recorded is put in its place"
+    assert sorted(p.name for p in out.iterdir()) == [
+        "journal", "lineage.json", "note.txt", "tries.txt"
+    ]  # fmt: skip
 
 
 def test_crash_between_the_renames_is_mended(tmp_path: Path) -> None:

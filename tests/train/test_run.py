@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from olmeda.artifacts import lineage
 from olmeda.artifacts.checkpoint import Checkpoint, read_progress
 from olmeda.artifacts.lineage import Lineage
 from olmeda.base.errors import ArtifactError, ConfigError, ResourceError
@@ -173,3 +174,22 @@ def test_a_step_that_does_not_fit_says_what_to_do_and_the_run_goes_on_from_the_l
         with pytest.raises(ResourceError, match=r"step 15: out of memory.*micro_tokens.*step 10"):
             run(settings, tmp_path / "made")
     assert len(read_progress(run(settings, tmp_path / "made"))) == 21
+
+
+def test_a_kill_after_the_last_step_loses_no_state_and_the_rhythm_of_saving_is_free(
+    tokens: dict[str, Path], tmp_path: Path, monkeypatch: Any
+) -> None:
+    straight = run(config(tokens), tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        patch.setattr(lineage, "_lineage", lambda *given: interrupt())
+        with pytest.raises(KeyboardInterrupt):
+            run(config(tokens), tmp_path / "killed")
+    states = tmp_path / ".killed.making" / "resume"
+    assert [p.name for p in states.iterdir()] == ["step-00000020"]
+    with pytest.raises(ArtifactError, match=r"unfinished run.*loop\.lr: 0\.01\)"):
+        run(config(tokens, loop={"lr": 0.02}), tmp_path / "killed")
+    killed = run(config(tokens, loop={"save_every": 3}), tmp_path / "killed")
+    assert Lineage.open(killed).digest == Lineage.open(straight).digest
+    launches = (killed / "journal" / "launches.jsonl").read_text().splitlines()
+    assert '"step":20' in launches[-1], "no step was taken again"
+    assert not (killed / "resume").exists()

@@ -17,7 +17,6 @@ from olmeda.train.state import (
     Trained,
     captured,
     drop_unfinished,
-    forget,
     newest_state,
     restore,
     saved_states,
@@ -129,12 +128,3 @@ def test_state_of_another_order_or_shape_or_cut_short_is_refused(tmp_path: Path)
     file.unlink()
     with pytest.raises(ArtifactError, match=r"does not fit|cannot be read"):
         restore(tmp_path, held, trained)
-
-
-def test_forgetting_leaves_nothing(tmp_path: Path) -> None:
-    saver = StateSaver(tmp_path / "resume")
-    save(saver, 1, pieces(1))
-    saver.wait()
-    forget(tmp_path / "resume")
-    assert list(tmp_path.iterdir()) == []
-    assert newest_state(tmp_path / "resume") is None
