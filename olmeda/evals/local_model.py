@@ -137,7 +137,7 @@ class LocalModel:
         ids_BT = torch.full((len(prompts), longest), self.tokenizer.pad)
         for row, prompt in enumerate(prompts):
             ids_BT[row, : len(prompt)] = torch.tensor(prompt)
-        cache = Cache(self.model.config, len(prompts), longest + room)
+        cache = Cache(self.model.config, len(prompts), longest + room, self.model.embed)
         h_BTD = self.model(ids_BT, cache).h_BTD
         last_BD = h_BTD[torch.arange(len(prompts)), lengths_B - 1]
         first_BV = self.model.logits(last_BD).log_softmax(-1)

@@ -6,6 +6,8 @@ Shapes: ``B`` rows in use, ``R`` rows there is room for, ``T`` new tokens, ``S``
 
 from __future__ import annotations
 
+import os
+
 import torch
 from torch import Tensor
 
@@ -21,11 +23,14 @@ class Cache:
     """
 
     def __init__(
-        self, config: ModelConfig, rows: int, size: int, device: torch.device | None = None
+        self, config: ModelConfig, rows: int, size: int, like: Tensor | None = None
     ) -> None:
+        """``like``: a weight of the model, for device and type of number; else float32, CPU."""
         shape = (rows, config.key_heads, size, config.head_width)
-        self.keys = [torch.zeros(shape, device=device) for _ in range(config.layers)]
-        self.values = [torch.zeros(shape, device=device) for _ in range(config.layers)]
+        like = torch.empty(0) if like is None else like
+        device = like.device
+        self.keys = [like.new_zeros(shape) for _ in range(config.layers)]
+        self.values = [like.new_zeros(shape) for _ in range(config.layers)]
         self.lengths_B = torch.zeros(rows, dtype=torch.long, device=device)
         self.size = size
         self._first = 0
@@ -49,8 +54,9 @@ class Cache:
         ``upto``: ``[B, G, S, C]``."""
         keys, values = self.keys[layer], self.values[layer]
         width = keys.shape[-1]
-        keys.view(-1, width).index_copy_(0, self._places, k_BTGC.reshape(-1, width))
-        values.view(-1, width).index_copy_(0, self._places, v_BTGC.reshape(-1, width))
+        for held, new_BTGC in ((keys, k_BTGC), (values, v_BTGC)):
+            new_NC = new_BTGC.reshape(-1, width).to(held.dtype)  # under autocast of another type
+            held.view(-1, width).index_copy_(0, self._places, new_NC)
         used = slice(self._first, self._first + len(positions_BT))
         return keys[used, :, :upto], values[used, :, :upto]
 
@@ -75,11 +81,32 @@ class Cache:
             stored[target, :, :upto] = stored[source, :, :upto]
         self.lengths_B[target] = upto
 
-    def grow(self, size: int) -> None:
-        """Make room for ``size`` tokens a row; what is held stays."""
-        for layers in (self.keys, self.values):
-            for layer, stored in enumerate(layers):
-                rows, heads, held, width = stored.shape
-                layers[layer] = stored.new_zeros(rows, heads, size, width)
-                layers[layer][:, :, :held] = stored
-        self.size = size
+    @property
+    def room(self) -> int:
+        """Rows there is room for."""
+        return len(self.keys[0])
+
+    def bytes(self, rows: int, size: int) -> int:
+        """What ``rows`` of ``size`` tokens take."""
+        _, heads, _, width = self.keys[0].shape
+        return 2 * len(self.keys) * rows * heads * size * width * self.keys[0].element_size()
+
+    def grow(self, rows: int, size: int) -> None:
+        """Make room for ``rows`` of ``size`` tokens; what is held stays, also where this fails."""
+        keys, values = (
+            [_enlarged(t, rows, size) for t in held] for held in (self.keys, self.values)
+        )
+        self.keys, self.values, self.size = keys, values, size
+
+
+def _enlarged(held: Tensor, rows: int, size: int) -> Tensor:
+    larger = held.new_zeros(rows, held.shape[1], size, held.shape[3])
+    larger[: held.shape[0], :, : held.shape[2]] = held
+    return larger
+
+
+def half_the_memory(device: torch.device) -> int:
+    """Bytes: what keys and values may take where nothing else is asked."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory) // 2
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

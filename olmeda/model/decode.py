@@ -18,8 +18,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from olmeda.base.errors import InputError
-from olmeda.model.cache import Cache
+from olmeda.base.errors import InputError, ResourceError
+from olmeda.model.cache import Cache, half_the_memory
 from olmeda.model.packed import narrowed, packed
 from olmeda.model.sampling import GREEDY, Sampling, noise, sample
 from olmeda.model.transformer import Transformer
@@ -32,6 +32,8 @@ TRIED, TRUSTED = 40, 0.5
 """After so many guesses, a twin that was right less often than this guesses no more."""
 PREFILL_TOKENS = 8192
 """Prompts are read in groups of at most so many tokens, padding included."""
+KEPT_BYTES = 1 << 26
+"""Room for keys and values that is kept while nothing is written."""
 LARGEST_TWIN = 2_000_000_000
 """Parameters of a model that is laid out anew for speed; a larger one is used as it is."""
 
@@ -85,9 +87,12 @@ class Decoder:
     """A model with room for ``rows`` rows. Not for several threads at a time.
 
     ``quick``: hold the weights twice more, laid out for this machine and narrowed for guessing.
+    ``memory``: bytes that keys and values may take; 0: half of what the machine has.
     """
 
-    def __init__(self, model: Transformer, rows: int, *, quick: bool = True) -> None:
+    def __init__(
+        self, model: Transformer, rows: int, *, quick: bool = True, memory: int = 0
+    ) -> None:
         size = sum(p.numel() for p in model.parameters())
         self.quick = quick and size <= LARGEST_TWIN
         self.model = packed(model) if self.quick else model
@@ -95,8 +100,8 @@ class Decoder:
         guesses = self.model is not model and model.config.experts is None
         self.guesser = narrowed(model) if guesses else None
         self.config, self.room = model.config, rows
-        self.cache = Cache(model.config, rows, 0, model.embed.device)
-        self.cache.lengths_B = self.cache.lengths_B[:0]
+        self.memory = memory or half_the_memory(model.embed.device)
+        self.cache = Cache(model.config, 0, 0, model.embed)
         self.rows: list[Row] = []
         self.guessed = self.right = 0
         self._last_B = torch.empty(0, dtype=torch.long)
@@ -121,18 +126,31 @@ class Decoder:
 
     @torch.inference_mode()
     def join(self, prompts: Sequence[Prompt]) -> list[tuple[Row, list[Token]]]:
-        """Read prompts and draw the first token of each; at most ``free`` of them."""
+        """Read prompts and draw the first token of each; at most ``free`` of them.
+
+        Raises ResourceError where ``memory`` does not suffice. None has joined if this fails.
+        """
         assert len(prompts) <= self.free
         found: list[tuple[Row, list[Token]]] = []
-        for start, stop in _groups([len(p.ids) for p in prompts]):
-            found += self._read([Row(p) for p in prompts[start:stop]])
+        held, last_B = len(self.rows), self._last_B
+        try:
+            for start, stop in _groups([len(p.ids) for p in prompts]):
+                found += self._read([Row(p) for p in prompts[start:stop]])
+        except BaseException:  # Ctrl-C as well
+            del self.rows[held:]
+            self.cache.lengths_B, self._last_B = self.cache.lengths_B[:held], last_B
+            raise
         self._leave()
         return found
 
     @torch.inference_mode()
     def step(self) -> list[tuple[Row, list[Token]]]:
-        """One or more new tokens for every row; rows that end have left afterwards."""
+        """One or more new tokens for every row; rows that end have left afterwards.
+
+        Raises ResourceError, and nothing has changed, where ``memory`` does not suffice.
+        """
         many = self._guesses()
+        self._make_room(len(self.rows), int(self.cache.lengths_B.max()) + many + 1)
         if many:
             found = self._guess_and_check(many)
         else:
@@ -153,11 +171,12 @@ class Decoder:
         self.rows.clear()
         self.cache.lengths_B = self.cache.lengths_B[:0]
         self._last_B = self._last_B[:0]
+        self._leave()
 
     def _read(self, rows: list[Row]) -> list[tuple[Row, list[Token]]]:
         lengths = [len(row.prompt.ids) for row in rows]
         longest = max(lengths)
-        self._make_room(longest)
+        self._make_room(len(self.rows) + len(rows), longest)
         ids_BT = torch.zeros(len(rows), longest, dtype=torch.long)
         for place, row in enumerate(rows):
             ids_BT[place, : lengths[place]] = torch.tensor(row.prompt.ids)
@@ -185,7 +204,6 @@ class Decoder:
 
     def _guess_and_check(self, many: int) -> list[tuple[Row, list[Token]]]:
         assert self.guesser is not None
-        self._make_room(int(self.cache.lengths_B.max()) + many + 1)
         lengths_B, guesses = self.cache.lengths_B, [self._last_B]
         for ahead in range(many):
             h_B1D = self.guesser(guesses[-1][:, None], self.cache).h_BTD
@@ -263,13 +281,27 @@ class Decoder:
             self.rows.pop()
             self.cache.lengths_B = self.cache.lengths_B[:last]
             self._last_B = self._last_B[:last]
-        if self.rows:
-            self._make_room(max(lengths[: len(self.rows)]) + 1)
+        if not self.rows and self.cache.bytes(self.cache.room, self.cache.size) > KEPT_BYTES:
+            self.cache = Cache(self.config, 0, 0, self.model.embed)
 
-    def _make_room(self, tokens: int) -> None:
-        if tokens > self.cache.size:
-            room = max(tokens + 64, self.cache.size * 3 // 2)
-            self.cache.grow(min(room, self.config.sequence))
+    def _make_room(self, rows: int, tokens: int) -> None:
+        cache = self.cache
+        if rows <= cache.room and tokens <= cache.size:
+            return
+        ample = min(self.room, max(rows, cache.room * 2)), cache.size
+        if tokens > cache.size:
+            size = max(tokens + 64, cache.size * 3 // 2)
+            ample = ample[0], min(size, self.config.sequence)
+        least = max(rows, cache.room), max(tokens, cache.size)
+        for wanted in (ample, least):
+            if cache.bytes(*wanted) <= self.memory:
+                cache.grow(*wanted)
+                return
+        raise ResourceError(
+            f"keys and values of {least[0]} texts of up to {least[1]} tokens take "
+            f"{cache.bytes(*least) / 1e9:.2f} GB and may take {self.memory / 1e9:.2f}: write fewer "
+            "or shorter texts at a time, or allow more memory"
+        )
 
 
 def _groups(lengths: list[int]) -> list[tuple[int, int]]:

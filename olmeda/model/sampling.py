@@ -16,7 +16,6 @@ from torch import Tensor
 
 from olmeda.base.errors import ConfigError
 
-
 COLDEST = 1e-5
 """Below this temperature float32 has no room for scores divided by it, and a draw is greedy."""
 

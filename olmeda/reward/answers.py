@@ -109,7 +109,7 @@ def batched(lengths: Sequence[tuple[int, int]], tokens: int, context: int) -> It
 
 def _read_prompts(model: Transformer, prompts: Sequence[tuple[int, ...]], room: int) -> Cache:
     longest = max(len(p) for p in prompts)
-    cache = Cache(model.config, len(prompts), longest + room)
+    cache = Cache(model.config, len(prompts), longest + room, model.embed)
     if longest:
         model(padded(prompts), cache)
     cache.lengths_B = torch.tensor([len(p) for p in prompts])

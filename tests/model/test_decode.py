@@ -7,7 +7,7 @@ import torch
 
 from model.conftest import CONFIGS
 from model.test_generate import lively, prompts, slowly
-from olmeda.base.errors import ConfigError, InputError
+from olmeda.base.errors import ConfigError, InputError, ResourceError
 from olmeda.model.decode import Decoder, Prompt, Row
 from olmeda.model.packed import narrowed, packed
 from olmeda.model.sampling import Sampling
@@ -154,3 +154,84 @@ def test_prompt_that_cannot_be_continued_is_refused(ids: list[int]) -> None:
 def test_sampling_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         Sampling(**wrong)  # type: ignore[arg-type]
+
+
+def test_allocation_that_fails_leaves_the_decoder_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = Decoder(lively("dense"), 4, quick=False)
+    wanted = finish(decoder, asked()[:4])
+    new_zeros, calls = torch.Tensor.new_zeros, []
+
+    def fails(self: torch.Tensor, *shape: int) -> torch.Tensor:
+        calls.append(shape)
+        if len(calls) == 2:
+            raise RuntimeError("no memory")
+        return new_zeros(self, *shape)
+
+    decoder.cache.size = 8  # so that it must grow
+    decoder.cache.keys = [k[:, :, :8].clone() for k in decoder.cache.keys]
+    decoder.cache.values = [v[:, :, :8].clone() for v in decoder.cache.values]
+    monkeypatch.setattr(torch.Tensor, "new_zeros", fails)
+    with pytest.raises(RuntimeError, match="no memory"):
+        decoder.join(asked()[3:4])
+    monkeypatch.undo()
+    assert decoder.free == 4
+    assert finish(decoder, asked()[:4]) == wanted
+
+
+def test_prompts_that_fail_to_join_leave_those_that_run_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = lively("dense")
+    alone = [finish(Decoder(model, 1, quick=False), [p])[0] for p in asked()]
+    decoder = Decoder(model, 4, quick=False)
+    first = decoder.join(asked()[:1])[0][0]
+    monkeypatch.setattr(model, "logits", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        decoder.join(asked()[1:3])
+    monkeypatch.undo()
+    assert (decoder.free, decoder.rows) == (3, [first])
+    second = decoder.join(asked()[4:5])[0][0]
+    while decoder.rows:
+        decoder.step()
+    assert [first.tokens, second.tokens] == [alone[0], alone[4]]
+
+
+def test_room_is_taken_by_need_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("olmeda.model.decode.KEPT_BYTES", 0)
+    decoder = Decoder(lively("dense"), 16, quick=False)
+    decoder.join([Prompt([5] * 40, 4)])
+    assert decoder.cache.room == 1
+    decoder.join([Prompt([5] * 4, 4)])
+    assert decoder.cache.room == 2
+    while decoder.rows:
+        decoder.step()
+    assert (decoder.cache.room, decoder.cache.size) == (0, 0)
+
+
+def test_memory_is_bounded() -> None:
+    model = lively("dense")
+    wanted = finish(Decoder(model, 1, quick=False), [Prompt([5] * 18, 9)])[0]
+    each = 2 * 2 * 32 * 4  # keys and values, 2 layers, width 32, float32
+    decoder = Decoder(model, 8, quick=False, memory=50 * each)
+    row = decoder.join([Prompt([5] * 18, 9)])[0][0]
+    with pytest.raises(ResourceError, match="4 texts of up to 18 tokens"):
+        decoder.join([Prompt([7] * 2, 2)] * 3)
+    other = decoder.join([Prompt([6] * 20, 40)])[0][0]
+    with pytest.raises(ResourceError, match="2 texts of up to 26 tokens"):
+        while len(other.tokens) < 40:
+            decoder.step()
+    decoder.drop(other)
+    while decoder.rows:
+        decoder.step()
+    assert row.tokens == wanted
+
+
+@pytest.mark.parametrize("name", ["dense", "grouped", "moe"])
+@pytest.mark.parametrize("how", [Sampling(), DRAWN])
+def test_model_in_bf16_is_continued(name: str, how: Sampling) -> None:
+    model = lively(name).bfloat16()
+    model.fill_tables()
+    decoder = Decoder(model, 8)
+    assert decoder.cache.keys[0].dtype == torch.bfloat16
+    found = finish(decoder, [Prompt(p, 12, how=how) for p in prompts()])
+    assert [len(tokens) for tokens in found] == [12] * 8
