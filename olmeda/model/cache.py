@@ -91,18 +91,19 @@ class Cache:
         _, heads, _, width = self.keys[0].shape
         return 2 * len(self.keys) * rows * heads * size * width * self.keys[0].element_size()
 
-    def grow(self, rows: int, size: int) -> None:
-        """Make room for ``rows`` of ``size`` tokens; what is held stays, also where this fails."""
+    def resize(self, rows: int, size: int) -> None:
+        """Have room for ``rows`` of ``size`` tokens; what fits stays, and all where this fails."""
         keys, values = (
-            [_enlarged(t, rows, size) for t in held] for held in (self.keys, self.values)
+            [_resized(t, rows, size) for t in held] for held in (self.keys, self.values)
         )
         self.keys, self.values, self.size = keys, values, size
 
 
-def _enlarged(held: Tensor, rows: int, size: int) -> Tensor:
-    larger = held.new_zeros(rows, held.shape[1], size, held.shape[3])
-    larger[: held.shape[0], :, : held.shape[2]] = held
-    return larger
+def _resized(held: Tensor, rows: int, size: int) -> Tensor:
+    made = held.new_zeros(rows, held.shape[1], size, held.shape[3])
+    kept = held[:rows, :, :size]
+    made[: len(kept), :, : kept.shape[2]] = kept
+    return made
 
 
 def half_the_memory(device: torch.device) -> int:

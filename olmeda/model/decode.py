@@ -292,10 +292,10 @@ class Decoder:
         if tokens > cache.size:
             size = max(tokens + 64, cache.size * 3 // 2)
             ample = ample[0], min(size, self.config.sequence)
-        least = max(rows, cache.room), max(tokens, cache.size)
+        least = rows, max([tokens, *cache.lengths_B.tolist()])
         for wanted in (ample, least):
             if cache.bytes(*wanted) <= self.memory:
-                cache.grow(*wanted)
+                cache.resize(*wanted)
                 return
         raise ResourceError(
             f"keys and values of {least[0]} texts of up to {least[1]} tokens take "
