@@ -114,7 +114,8 @@ class Attention(nn.Module):
         return None, None
 
     def _attended_at_once(self, qkv_BTX: Tensor, places: Places) -> Tensor:
-        from olmeda.model.kernels.turned_attention import Seen, Shape, turned_attention
+        from olmeda.model.kernels.attention import Seen
+        from olmeda.model.kernels.turned_attention import Shape, turned_attention
 
         rows, tokens = qkv_BTX.shape[:2]
         lengths = (tokens,) * rows if places.segments is None else places.segments.lengths

@@ -65,8 +65,8 @@ class _VectorNorm(torch.autograd.Function):
 
         x_ND, weight_D = ctx.saved_tensors
         grad_x_ND = torch.empty(x_ND.shape, dtype=x_ND.dtype)
-        rows = (t.flatten(0, -2) for t in (grad_x_ND, grad_ND.contiguous(), x_ND))
-        grad_weight_D = normed_grad_into(*rows, weight_D, ctx.eps)
+        out, grad, x = (t.flatten(0, -2) for t in (grad_x_ND, grad_ND.contiguous(), x_ND))
+        grad_weight_D = normed_grad_into(out, grad, x, weight_D, ctx.eps)
         return grad_x_ND, grad_weight_D, grad_ND if ctx.added else None, None
 
 

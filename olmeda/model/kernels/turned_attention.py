@@ -56,7 +56,7 @@ class _TurnedAttention(torch.autograd.Function):
         grad_NX = torch.empty_like(qkv_NX)
         attended_grad_into(_by_head(grad_NX, shape), grad_NHC, kept, ctx.seen)
         grad_weights: list[Tensor | None] = []
-        parts = (t.split(shape.widths, -1)[:2] for t in (grad_NX, qkv_NX))
+        parts = (torch.split(t, shape.widths, -1)[:2] for t in (grad_NX, qkv_NX))
         for grad_ND, x_ND, weight_W in zip(*parts, weights, strict=True):
             turned_into(grad_ND, grad_ND, cos, sin, -1.0)
             found = None
@@ -72,22 +72,22 @@ def _made(
     """Queries and keys normalised and turned; values as they are."""
     queries, keys, values = shape.widths
     both = scratch(qkv_NX, len(qkv_NX) * (queries + keys))
-    ends = both.split([len(qkv_NX) * queries, len(qkv_NX) * keys])
+    ends = torch.split(both, [len(qkv_NX) * queries, len(qkv_NX) * keys])
     made = []
-    parts = qkv_NX.split([queries, keys, values], -1)[:2]
+    parts = torch.split(qkv_NX, [queries, keys, values], -1)[:2]
     for out, x_ND, weight_W in zip(ends, parts, weights, strict=True):
         out_ND = out.view(x_ND.shape)
         if weight_W is not None:
             normed_into(out_ND, x_ND, weight_W, shape.eps)
             x_ND = out_ND
         turned_into(out_ND, x_ND, *tables)
-        made.append(out_ND.unflatten(-1, (-1, shape.head_width)))
+        made.append(out_ND.view(len(qkv_NX), -1, shape.head_width))
     return made[0], made[1], _by_head(qkv_NX, shape)[2]
 
 
 def _by_head(qkv_NX: Tensor, shape: Shape) -> tuple[Tensor, ...]:
-    parts = qkv_NX.split(shape.widths, -1)
-    return tuple(part.unflatten(-1, (-1, shape.head_width)) for part in parts)
+    parts = torch.split(qkv_NX, shape.widths, -1)
+    return tuple(part.view(len(qkv_NX), -1, shape.head_width) for part in parts)
 
 
 turned_attention: Callable[
