@@ -42,8 +42,11 @@ def add(app: typer.Typer, rooms: dict[str, typer.Typer]) -> None:
         rows: Annotated[int, typer.Option(help="Answers written at a time.", min=1)] = 16,
         waiting: Annotated[int, typer.Option(help="Answers that may wait.", min=0)] = 256,
         longest: Annotated[int, typer.Option(help="Bytes of a request.", min=1)] = 4_000_000,
+        memory: Annotated[
+            int, typer.Option(help="Bytes of keys and values; 0: half of the machine's.", min=0)
+        ] = 0,
     ) -> None:
         from olmeda.serve.open import Door, read_key, serve
 
         key = read_key(key_file) if key_file is not None else ""
-        serve(checkpoint, name, Door(host, port, key, rows, waiting, longest))
+        serve(checkpoint, name, Door(host, port, key, rows, waiting, longest, memory))

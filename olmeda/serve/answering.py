@@ -33,7 +33,7 @@ class Choice:
             if self.stream.stopped:
                 break
             self.tokens.append(token)
-            self.offsets.append(len(self.stream.text))
+            self.offsets.append(self.stream.reached)
             piece += self.stream.take(token.id)
         if ended is not None and not self.stream.stopped:
             piece += self.stream.finish()

@@ -69,6 +69,9 @@ class Api:
         """``POST /tokenize``: ids of a text; of a special token written alone, its id."""
         ask = read_ask(TokenizeAsk, await self._body(request))
         self._check_name(ask.model)
+        return JSONResponse(await asyncio.to_thread(self._tokenized, ask))
+
+    def _tokenized(self, ask: TokenizeAsk) -> Json:
         names = self.served.chat.names.values()
         if ask.prompt and ask.prompt in names:
             ids = [self.served.tokenizer.special(ask.prompt)]
@@ -77,15 +80,17 @@ class Api:
         told: Json = {"tokens": ids, "count": len(ids), "max_model_len": self.served.context}
         if ask.return_token_strs:
             told["token_strs"] = [self.served.token_text(i) for i in ids]
-        return JSONResponse(told)
+        return told
 
     async def detokenize(self, request: Request) -> Response:
         """``POST /detokenize``: the text of ids."""
         ask = read_ask(DetokenizeAsk, await self._body(request))
+        self._check_name(ask.model)
         size = self.served.tokenizer.vocab_size
         if any(not 0 <= i < size for i in ask.tokens):
             raise InputError(f"tokens: ids run from 0 to {size - 1}")
-        return JSONResponse({"prompt": self.served.tokenizer.decode(ask.tokens, False)})
+        text = await asyncio.to_thread(self.served.tokenizer.decode, ask.tokens, False)
+        return JSONResponse({"prompt": text})
 
     async def tokenizer_info(self, request: Request) -> Response:
         """``GET /tokenizer_info``: special tokens and the chat template, as they are on disk."""

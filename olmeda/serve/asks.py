@@ -76,6 +76,8 @@ class CompletionAsk(_Ask):
 
     @model_validator(mode="after")
     def _fits_together(self) -> CompletionAsk:
+        if not self.prompts:
+            raise ValueError("prompt is an empty list; give a text, ids, or a list of either")
         if self.suffix:
             raise ValueError("suffix is not offered: the model only continues")
         if self.best_of is not None and self.best_of < self.n:
@@ -107,12 +109,21 @@ class Part(BaseModel):
 
 
 class ChatMessage(BaseModel):
-    """One turn."""
+    """One turn. Keys without a value, which clients send back from answers, are let pass."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     role: str
     content: str | list[Part] | None = None
+    type: Literal["text"] | None = None
+    """Not OpenAI's; lm-evaluation-harness sends it."""
+
+    @model_validator(mode="after")
+    def _is_text(self) -> ChatMessage:
+        asked = [key for key, value in (self.model_extra or {}).items() if value]
+        if asked:
+            raise ValueError(f"{asked[0]} is not offered; a message has a role and a text")
+        return self
 
     @property
     def text(self) -> str:

@@ -15,6 +15,7 @@ from olmeda.serve.answers import Head, Json, completion_logprobs, usage
 from olmeda.serve.asks import ChatAsk, CompletionAsk
 from olmeda.serve.score import score
 from olmeda.serve.served import Served
+from olmeda.serve.text import TextStream
 from olmeda.serve.worker import Worker
 
 
@@ -28,10 +29,10 @@ class Begun:
 
     def offsets(self, served: Served) -> list[int]:
         """Where each scored token begins in the text."""
-        found, at = [], 0
+        stream, found = TextStream(served.tokenizer), []
         for token in self.scored:
-            found.append(min(at, len(self.text)))
-            at += len(served.token_text(token.id))
+            found.append(min(stream.reached, len(self.text)))
+            stream.take(token.id)
         return found
 
 

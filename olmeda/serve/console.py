@@ -30,6 +30,7 @@ class Conversation:
         """The answer as it comes. Raises InputError where the context is full; nothing is lost."""
         asked = [*self.turns, {"role": "user", "content": text}]
         opening = [{"role": "system", "content": self.system}] if self.system else []
+        self.row = None
         ids = self.served.chat.ids([*opening, *asked])
         self.decoder.check(ids)
         most = min(self.most, self.served.context - len(ids))
@@ -90,7 +91,9 @@ def _answer(conversation: Conversation, line: str) -> None:
     except InputError as problem:
         print(f"{problem}; /new begins anew")
         return
-    assert conversation.row is not None
+    if conversation.row is None:  # stopped while the prompt was read
+        print()
+        return
     rate = len(conversation.row.tokens) / max(1e-9, time.monotonic() - began)
     cut = ", cut off" if conversation.row.ended == "length" else ""
     print(f"\n[{len(conversation.row.tokens)} tokens, {rate:.0f} a second{cut}]")

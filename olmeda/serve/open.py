@@ -33,6 +33,8 @@ class Door:
     """Answers that may wait for their turn; more are refused with status 429."""
     longest: int = 4_000_000
     """Bytes of the longest request that is read."""
+    memory: int = 0
+    """Bytes that keys and values may take; 0: half of what the machine has."""
 
 
 def serve(checkpoint: Path, name: str, door: Door) -> None:
@@ -49,7 +51,7 @@ def serve(checkpoint: Path, name: str, door: Door) -> None:
     with listening(door.host, door.port) as listener:
         port = int(listener.getsockname()[1])
         served = Served.open(checkpoint, name)
-        worker = Worker(served.model, door.rows, door.waiting)
+        worker = Worker(served.model, door.rows, door.waiting, door.memory)
         app = build_app(served, worker, door.longest)
         hosts = local_hosts(port) if local else frozenset[str]()
         shown = f"[{door.host}]" if ":" in door.host else door.host
@@ -66,15 +68,15 @@ def serve(checkpoint: Path, name: str, door: Door) -> None:
 
 
 def read_key(file: Path) -> str:
-    """The key in a file, or a new one written there. Raises ConfigError for a short one."""
+    """The key in a file, or a new one written there. Raises ConfigError for what is no key."""
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(32) + "\n", encoding="utf-8")
         say(f"a new key is in {file}")
-    key = file.read_text(encoding="utf-8").strip()
+    key = file.read_bytes().strip()
     if len(key) < SHORTEST_KEY or not key.isascii():
         raise ConfigError(f"{file}: a key has {SHORTEST_KEY} or more plain characters")
-    return key
+    return key.decode()
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -67,4 +67,7 @@ def _ends(path: Path) -> Sequence[int]:
     held: Any = read_json(file, dict[str, Any]).get("eos_token_id")
     if held is None:
         return ()
-    return [int(i) for i in held] if isinstance(held, list) else [int(held)]
+    ids = held if isinstance(held, list) else [held]
+    if any(type(i) is not int or i < 0 for i in ids):
+        raise ArtifactError(f"{file}: eos_token_id is {held!r}; it must be an id or a list of ids")
+    return ids

@@ -24,6 +24,9 @@ from olmeda.base.files import read_json
 from olmeda.tokens.chat import CHAT_TEMPLATE
 from olmeda.tokens.tokenizer import Tokenizer
 
+ROLES = ("system", "developer", "user", "assistant", "tool")
+"""Who may speak under a foreign template, which would write any other word as it comes."""
+
 
 class _Generation(Extension):
     """``{% generation %}`` marks answers for training; here its content is all that matters."""
@@ -65,6 +68,8 @@ class ChatFormat:
             told = [Message(str(m["role"]), m["content"]) for m in messages]
             return self.tokenizer.encode_chat(told, generation_prompt=True)[0]
         for message in messages:
+            if message["role"] not in ROLES:
+                raise InputError(f"no role {message['role']!r}; there are {', '.join(ROLES)}")
             forged = [token for token in self._special if token in message["content"]]
             if forged:
                 raise InputError(
@@ -83,7 +88,7 @@ class ChatFormat:
             return self._compiled.render(
                 messages=[dict(m) for m in messages], add_generation_prompt=prompt, **self.names
             )
-        except (jinja2.TemplateError, TypeError, KeyError) as problem:
+        except Exception as problem:  # a foreign program may fail in any way
             raise InputError(f"the chat template refuses these messages: {problem}") from None
 
     def read(self, text: str) -> list[int]:

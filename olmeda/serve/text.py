@@ -40,6 +40,11 @@ class TextStream:
         self._from, self._told = self._told, len(self._ids)
         return self._give(new, last=False)
 
+    @property
+    def reached(self) -> int:
+        """Where in the text the next token begins: what is held back counts."""
+        return len(self.text) + len(self._held)
+
     def finish(self) -> str:
         """What was held back; to be called once, when no more tokens come."""
         new = self._decoded() if len(self._ids) > self._told else ""

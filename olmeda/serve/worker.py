@@ -39,11 +39,12 @@ class _Call:
 
 
 class Worker:
-    """Owns the decoder. ``rows``: prompts continued together; ``waiting``: most that may queue."""
+    """Owns the decoder. ``rows``: prompts continued together; ``waiting``: most that may queue;
+    ``memory``: bytes of keys and values, 0 for half of the machine's."""
 
-    def __init__(self, model: Transformer, rows: int, waiting: int) -> None:
+    def __init__(self, model: Transformer, rows: int, waiting: int, memory: int = 0) -> None:
         self.waiting = waiting
-        self._decoder = Decoder(model, rows)
+        self._decoder = Decoder(model, rows, memory=memory)
         self.model = self._decoder.model
         self._inbox: queue.SimpleQueue[Job | _Call | None] = queue.SimpleQueue()
         self._queue: deque[Job] = deque()
@@ -124,14 +125,7 @@ class Worker:
                 self._end(job, None)
             else:
                 joining.append(job)
-        if joining:
-            for job in joining:
-                self._running[id(job)] = job
-            found = self._decoder.join([job.prompt for job in joining])
-            for job, (row, _) in zip(joining, found, strict=True):
-                job.row = row
-        else:
-            found = self._decoder.step() if self._decoder.rows else []
+        found = self._join(joining) if joining else self._go_on()
         owners = {id(job.row): job for job in self._running.values()}
         for row, tokens in found:
             job = owners[id(row)]
@@ -139,6 +133,32 @@ class Worker:
                 self._end(job, row.ended, tokens)
             elif tokens:
                 job.hear(tokens, None)
+
+    def _join(self, joining: list[Job]) -> list[tuple[Row, list[Token]]]:
+        """Read their prompts; where that fails, those that run already go on."""
+        try:
+            found = self._decoder.join([job.prompt for job in joining])
+        except Exception as problem:
+            for job in joining:
+                self._end(job, problem)
+            return []
+        for job, (row, _) in zip(joining, found, strict=True):
+            job.row = row
+            self._running[id(job)] = job
+        return found
+
+    def _go_on(self) -> list[tuple[Row, list[Token]]]:
+        """A token for all; where the memory ends, the longest text makes room for the others."""
+        if not self._decoder.rows:
+            return []
+        try:
+            return self._decoder.step()
+        except ResourceError as problem:
+            longest = max(self._decoder.rows, key=lambda r: len(r.prompt.ids) + len(r.tokens))
+            job = next(job for job in self._running.values() if job.row is longest)
+            self._decoder.drop(longest)
+            self._end(job, problem)
+            return []
 
     def _end(
         self, job: Job, why: Ended | BaseException | None, tokens: Sequence[Token] = ()

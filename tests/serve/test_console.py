@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from olmeda.artifacts.examples import Message
+from olmeda.model.decode import Decoder, Prompt
 from olmeda.model.generate import generate
 from olmeda.model.sampling import GREEDY
-from olmeda.serve.console import Conversation, chat
+from olmeda.serve.console import Conversation, _answer, chat
 from olmeda.serve.served import Served
 
 
@@ -34,6 +35,23 @@ def test_terminal_shows_the_answer_and_survives_a_full_context(
     assert shown.count("[8 tokens") == 2
     assert "leave room for an answer; /new begins anew" in shown
     assert "/system TEXT" in shown
+
+
+def test_ctrl_c_while_a_prompt_is_read_ends_that_answer_alone(
+    served: Served, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation = Conversation(served, GREEDY, 5, 0)
+    join = Decoder.join
+
+    def stopped(self: Decoder, prompts: list[Prompt]) -> None:
+        raise KeyboardInterrupt
+
+    for wanted in ("(stopped)\n", "[5 tokens", "(stopped)\n"):
+        monkeypatch.setattr(Decoder, "join", stopped if "stopped" in wanted else join)
+        _answer(conversation, "Hi")
+        shown = capsys.readouterr().out
+        assert wanted in shown
+        assert ("tokens" in shown) == ("tokens" in wanted)  # none of the answer before
 
 
 def test_end_of_input_ends_it(checkpoint: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 
-from olmeda.base.errors import ConfigError, ResourceError
+from olmeda.base.errors import ArtifactError, ConfigError, ResourceError
 from olmeda.serve.open import Door, listening, read_key, serve
 from olmeda.serve.served import Served
 from serve.conftest import LONGEST, running
@@ -104,6 +106,69 @@ def test_tokenizer_is_open_to_clients(served: Served, address: str) -> None:
     assert served.tokenizer.eos not in forged
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/v1/completions", {"prompt": []}, "empty list"),
+        ("/v1/completions", {"prompt": [], "stream": True}, "empty list"),
+        (
+            "/v1/chat/completions",
+            {"messages": [{"role": "user", "content": "x", "tool_calls": [{"id": "1"}]}]},
+            "tool_calls is not offered",
+        ),
+        (
+            "/v1/chat/completions",
+            {"messages": [{"role": "user", "content": "x", "name": "Ann"}]},
+            "name is not offered",
+        ),
+    ],
+)
+def test_what_would_be_ignored_is_refused(address: str, path: str, body: dict, said: str) -> None:
+    told = post(address, body, path)
+    assert told.status_code == 400
+    assert said in told.json()["error"]["message"]
+
+
+def test_message_of_an_answer_and_of_the_harness_is_taken(address: str) -> None:
+    turns = [
+        {"role": "user", "content": "x", "type": "text"},
+        {"role": "assistant", "content": "y", "refusal": None, "tool_calls": None, "audio": None},
+        {"role": "user", "content": "z"},
+    ]
+    told = post(address, {"messages": turns, "max_tokens": 2}, "/v1/chat/completions")
+    assert told.status_code == 200
+
+
+def test_detokenize_knows_its_model(address: str) -> None:
+    assert post(address, {"tokens": [9], "model": "x"}, "/detokenize").status_code == 404
+
+
+@pytest.mark.parametrize("prompt", ["日本 the list", "é", [0, 40, 41]])
+def test_offsets_of_echo_are_places_in_its_text(
+    address: str, served: Served, prompt: str | list[int]
+) -> None:
+    body = {"prompt": prompt, "echo": True, "logprobs": 1, "max_tokens": 3, "temperature": 0}
+    told = post(address, body).json()
+    text, logprobs = told["choices"][0]["text"], told["choices"][0]["logprobs"]
+    count = told["usage"]["prompt_tokens"]
+    offsets = logprobs["text_offset"][: count + 1]
+    written = prompt if isinstance(prompt, str) else served.tokenizer.decode(prompt)
+    assert offsets[count] == len(written)
+    special = served.token_text(0)
+    for token, first, end in zip(logprobs["tokens"], offsets, offsets[1:]):
+        if "\ufffd" in token:  # a part of a character, which the last part ends
+            assert end - first in (0, 1)
+        else:
+            assert text[first:end] == ("" if token == special else token)
+
+
+def test_end_token_that_is_no_id_is_told(checkpoint: Path, tmp_path: Path) -> None:
+    shutil.copytree(checkpoint, tmp_path / "odd")
+    (tmp_path / "odd/generation_config.json").write_text('{"eos_token_id": "x"}')
+    with pytest.raises(ArtifactError, match="eos_token_id is 'x'"):
+        Served.open(tmp_path / "odd")
+
+
 def test_page_loads_nothing_and_escapes_the_name(served: Served, address: str) -> None:
     told = httpx.get(address + "/")
     assert "default-src 'none'" in told.headers["content-security-policy"]
@@ -121,8 +186,10 @@ def test_address_that_others_reach_needs_a_key(tmp_path) -> None:  # type: ignor
     assert read_key(tmp_path / "key") == made
     assert (tmp_path / "key").stat().st_mode & 0o077 == 0
     (tmp_path / "short").write_text("abc")
-    with pytest.raises(ConfigError, match="16 or more"):
-        read_key(tmp_path / "short")
+    (tmp_path / "odd").write_bytes(b"\xff" * 20)
+    for name in ("short", "odd"):
+        with pytest.raises(ConfigError, match="16 or more"):
+            read_key(tmp_path / name)
 
 
 def test_port_that_is_taken_is_told() -> None:
