@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import silu
 
+from olmeda.model.experts.activation import SwiGLU
 from olmeda.model.kernels import threads
 from olmeda.model.kernels.eligible import vectorises
 from olmeda.model.kernels.rms_norm import rms_norm
@@ -107,3 +108,21 @@ def test_norm_is_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.Monk
         out = rms_norm(x, weight, 1e-6)
         found.append((out, *torch.autograd.grad(out.square().sum(), (x, weight))))
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("width", [24, 48])  # torch's operations, and a kernel
+def test_weighed_gate_and_its_gradients_equal_the_formula(width: int) -> None:
+    generator = torch.Generator().manual_seed(6)
+    both = 5 * torch.randn(67, 2 * width, generator=generator)
+    grad, weight = torch.randn(67, width, generator=generator), torch.rand(67, generator=generator)
+    exact = [t.double().requires_grad_() for t in (both, weight)]
+    wanted = gated(exact[0]) * exact[1][:, None]
+    slopes = torch.autograd.grad(wanted, exact, grad.double())
+    found = torch.empty(67)
+    again, slope = SwiGLU().backward(both, grad.clone(), weight, found)
+    torch.testing.assert_close(
+        SwiGLU().weighed(both, weight).double(), wanted, rtol=1e-5, atol=1e-6
+    )
+    torch.testing.assert_close(again.double(), wanted, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(slope.double(), slopes[0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found.double(), slopes[1], rtol=1e-5, atol=1e-4)

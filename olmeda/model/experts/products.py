@@ -100,12 +100,12 @@ class _Experts(torch.autograd.Function):
         y_ND, kept = torch.zeros_like(x_ND), []
         experts, sizes = _pieces(loads)
         into, down = into_EGD.unbind(0), down_EDF.unbind(0)
-        visits = _split(sizes, token_M, weight_M[:, None])
-        for expert, (token_L, weight_L1) in zip(experts, visits, strict=True):
+        visits = _split(sizes, token_M, weight_M)
+        for expert, (token_L, weight_L) in zip(experts, visits, strict=True):
             h_LG = x_ND.index_select(0, token_L).mm(into[expert].T)
             if any(ctx.needs_input_grad):
                 kept.append(h_LG)  # apart: memory of this size comes back, one large piece is new
-            a_LF = activation.forward(h_LG).mul_(weight_L1)
+            a_LF = activation.weighed(h_LG, weight_L)
             y_ND.index_add_(0, token_L, a_LF.mm(down[expert].T))
         ctx.save_for_backward(x_ND, weight_M, into_EGD, down_EDF, token_M, *kept)
         ctx.loads, ctx.activation = loads, activation
@@ -124,16 +124,15 @@ class _Experts(torch.autograd.Function):
                 grad_into[expert].zero_()
                 grad_down[expert].zero_()
         experts, sizes = _pieces(ctx.loads)
-        visits = _split(sizes, token_M, weight_M[:, None], grad_weight_M)
+        visits = _split(sizes, token_M, weight_M, grad_weight_M)
         before = -1
         for expert, h_LG, visit in zip(experts, kept, visits, strict=True):
-            token_L, weight_L1, grad_weight_L = visit
+            token_L, weight_L, grad_weight_L = visit
             keep, before = int(expert == before), expert
             grad_LD = grad_ND.index_select(0, token_L)
-            a_LF, grad_LF = ctx.activation.forward(h_LG), grad_LD.mm(down[expert])
-            torch.linalg.vecdot(a_LF, grad_LF, out=grad_weight_L)
-            grad_down[expert].addmm_(grad_LD.T, a_LF.mul_(weight_L1), beta=keep)
-            grad_LG = ctx.activation.backward(h_LG, grad_LF.mul_(weight_L1))
+            grad_LF = grad_LD.mm(down[expert])
+            a_LF, grad_LG = ctx.activation.backward(h_LG, grad_LF, weight_L, grad_weight_L)
+            grad_down[expert].addmm_(grad_LD.T, a_LF, beta=keep)
             grad_into[expert].addmm_(grad_LG.T, x_ND.index_select(0, token_L), beta=keep)
             grad_x_ND.index_add_(0, token_L, grad_LG.mm(into[expert]))
         return grad_x_ND, grad_weight_M, grad_into_EGD, grad_down_EDF, None, None, None
