@@ -15,6 +15,7 @@ from typing import Any
 
 from lm_eval.api.model import TemplateLM
 from lm_eval.api.registry import register_model
+from lm_eval.models.utils import normalize_gen_kwargs
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from olmeda.base.errors import InputError
@@ -88,7 +89,10 @@ class OlmedaLM(TemplateLM):  # type: ignore[misc]
 
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
         """Texts up to a stop string, the end token or the asked length."""
-        waiting = [self._prompt(request.args[0], dict(request.args[1])) for request in requests]
+        waiting = [
+            self._prompt(request.args[0], dict(request.args[1]), number)
+            for number, request in enumerate(requests)
+        ]
         streams = [TextStream(self.served.tokenizer, stops, p.ids) for p, stops in waiting]
         left = list(range(len(waiting)))[::-1]
         owners: dict[int, int] = {}
@@ -124,20 +128,28 @@ class OlmedaLM(TemplateLM):  # type: ignore[misc]
         scored = score(self.decoder.model, texts, best=1)
         return [_told(tokens[len(tokens) - n :]) for tokens, n in zip(scored, asked, strict=True)]
 
-    def _prompt(self, context: str, asked: dict[str, Any]) -> tuple[Prompt, list[str]]:
-        until = asked.get("until") or []
-        stops = [until] if isinstance(until, str) else list(until)
-        most = int(asked.get("max_gen_toks") or asked.get("max_tokens") or NEW_TOKENS)
-        most = min(most, self.served.context - 1)
+    def _prompt(self, context: str, asked: dict[str, Any], number: int) -> tuple[Prompt, list[str]]:
+        """The harness's rules of what is asked; ``number`` tells repeats of one request apart.
+
+        The prompt stays whole, and the answer gets what the context has left.
+        """
+        asked = normalize_gen_kwargs(asked, NEW_TOKENS)
         ids = self.tok_encode(context) or [self.eot_token_id]
-        ids = ids[-(self.served.context - most) :]
-        drawn = bool(asked.get("do_sample")) or float(asked.get("temperature") or 0) > 0
+        left = self.served.context - len(ids)
+        if left < 1:
+            raise InputError(
+                f"a prompt has {len(ids)} tokens and the model's context is "
+                f"{self.served.context}: nothing is left for an answer; give fewer examples "
+                "(--num_fewshot) or take a model of a longer context"
+            )
+        drawn = float(asked.get("temperature", 1.0)) if asked["do_sample"] else 0.0
         how = Sampling(
-            float(asked.get("temperature", 1.0)) if drawn else 0.0,
-            int(asked.get("top_k") or 0), float(asked.get("top_p") or 1.0),
+            drawn, int(asked.get("top_k") or 0), float(asked.get("top_p") or 1.0),
             float(asked.get("min_p") or 0.0),
         )  # fmt: skip
-        return Prompt(ids, most, self.served.ends, how, (int(asked.get("seed") or 0),)), stops
+        seed = (int(asked.get("seed") or 0), number)
+        most = min(asked["max_gen_toks"], left)
+        return Prompt(ids, most, self.served.ends, how, seed), [s for s in asked["until"] if s]
 
 
 def _told(tokens: Sequence[Token]) -> tuple[float, bool]:

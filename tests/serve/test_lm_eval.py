@@ -78,6 +78,35 @@ json.dump({"results": found["results"], "samples": samples}, open(out, "w"), def
 """
 
 
+# the harness's environment has none of our packages: lend it ours
+OURS = [str(Path(__file__).parents[2]), sysconfig.get_paths()["purelib"]]
+LENT = {"PYTHONPATH": os.pathsep.join(OURS)}
+ASK = """
+import json, sys
+from types import SimpleNamespace
+from olmeda.base.errors import InputError
+from olmeda.serve.harness import OlmedaLM
+lm = OlmedaLM(sys.argv[1])
+request = lambda **how: SimpleNamespace(args=("The list of", {"until": [], **how}))
+write = lambda *requests: lm.generate_until(list(requests))
+drawn = request(max_gen_toks=12, do_sample=True)
+greedy = request(max_gen_toks=12)
+long = "def f(x): return x + 1\\n" * 6
+told = {
+    "repeats": write(*[drawn] * 8), "again": write(*[drawn] * 8),
+    "not drawn": write(request(max_gen_toks=12, do_sample=False, temperature=1.0)),
+    "greedy": write(greedy), "short": lm._prompt("a", {"max_new_tokens": 3}, 0)[0].most,
+    "long": [(len(p.ids), p.most) for p, _ in [lm._prompt(long, {"max_gen_toks": 256}, 0)]],
+    "tokens": len(lm.tok_encode(long)), "context": lm.served.context,
+}
+try:
+    lm._prompt(long * 9, {}, 0)
+except InputError as problem:
+    told["refused"] = str(problem)
+json.dump(told, open(sys.argv[2], "w"))
+"""
+
+
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tasks")
@@ -99,15 +128,19 @@ def evaluate(tasks: Path, kind: str, arguments: dict[str, object], named: str) -
         "HF_HOME": str(tasks / "hub"),
         "OPENAI_API_KEY": "none",
     }
-    if kind == "olmeda":  # the harness's environment has none of our packages: lend it ours
-        ours = [str(Path(__file__).parents[2]), sysconfig.get_paths()["purelib"]]
-        environment["PYTHONPATH"] = os.pathsep.join(ours)
+    if kind == "olmeda":
+        environment |= LENT
+    command = [PYTHON, tasks / "run.py", kind, json.dumps(arguments), tasks, named, out]
+    run(command, environment)
+    return json.loads(out.read_text())
+
+
+def run(command: list[object], environment: dict[str, str]) -> None:
     done = subprocess.run(
-        [PYTHON, tasks / "run.py", kind, json.dumps(arguments), tasks, named, out],
+        [str(word) for word in command],
         capture_output=True, text=True, env=environment, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(out.read_text())
 
 
 def loglikelihood(served: Served, context: str, text: str) -> float:
@@ -167,3 +200,16 @@ def test_harness_model_gets_the_same_without_a_server(tasks: Path, checkpoint: P
     rolled = sum(rolling(served, row["question"]) for row in ROWS)
     bits = -rolled / math.log(2) / sum(len(row["question"].encode()) for row in ROWS)
     assert found["results"]["tiny_roll"]["bits_per_byte,none"] == pytest.approx(bits, abs=1e-4)
+
+
+def test_harness_model_keeps_the_rules_of_the_harness(tmp_path: Path, checkpoint: Path) -> None:
+    (tmp_path / "ask.py").write_text(ASK)
+    out = tmp_path / "told.json"
+    run([PYTHON, tmp_path / "ask.py", checkpoint, out], {**os.environ, **LENT})
+    told = json.loads(out.read_text())
+    assert len(set(told["repeats"])) > 4  # repeats are draws of their own
+    assert told["again"] == told["repeats"]
+    assert told["not drawn"] == told["greedy"]
+    assert told["short"] == 3
+    assert told["long"] == [[told["tokens"], told["context"] - told["tokens"]]]  # nothing is cut
+    assert "nothing is left for an answer" in told["refused"]
