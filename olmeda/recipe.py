@@ -223,7 +223,8 @@ def _telling(crew: Crew) -> Iterator[None]:
     try:
         yield
     except BaseException as problem:
-        crew.told(_FAILED + (str(problem) or type(problem).__name__).encode())
+        with contextlib.suppress(ResourceError):  # nobody is left to be told
+            crew.told(_FAILED + (str(problem) or type(problem).__name__).encode())
         raise
 
 

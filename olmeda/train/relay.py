@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from olmeda.base.errors import ResourceError
-from olmeda.train.world import meeting
+from olmeda.train.meeting import meeting
 
 if TYPE_CHECKING:
     from torch.distributed.distributed_c10d import Store
@@ -25,7 +25,7 @@ SILENCE_SECONDS = 300.0
 LEAVE_SECONDS = 30.0
 """How long the first process waits at the end until the others have read its last note."""
 LOOK_SECONDS = 0.2
-_BEAT, _LEFT = "beat", "left"
+_BEAT = "beat"
 
 
 class Relay:
@@ -47,13 +47,12 @@ class Relay:
 
         Raises ResourceError where it is lost, or says nothing for too long.
         """
-        key = f"note/{self._notes}"
         self._notes += 1
-        if self.is_first:
-            self._store.set(key, message.decode())
-            return message
         with _naming_loss():
-            return self._awaited(key)
+            if not self.is_first:
+                return self._awaited(f"note/{self._notes}")
+            self._store.set(f"note/{self._notes}", message.decode())
+            return message
 
     def _awaited(self, key: str) -> bytes:
         beat, heard = b"", time.monotonic()
@@ -67,7 +66,9 @@ class Relay:
                     f"{self._silence:g} s; end it, and run the same command again to go on"
                 )
             time.sleep(LOOK_SECONDS)
-        return bytes(self._store.get(key))
+        note = bytes(self._store.get(key))
+        self._store.add(f"{key}/read", 1)
+        return note
 
     def beat(self, over: threading.Event) -> None:
         """Say again and again that this process is alive, until ``over``."""
@@ -78,36 +79,37 @@ class Relay:
                     return
 
     def leave(self) -> None:
-        """End together: the notes may lie in the first process, which has to stay until read."""
-        with contextlib.suppress(RuntimeError):  # who is gone has not waited
-            read = self._store.add(_LEFT, 0 if self.is_first else 1)
-            until = time.monotonic() + LEAVE_SECONDS
-            while self.is_first and read < self._size - 1 and time.monotonic() < until:
+        """Wait until the last note is read: it may lie in this process."""
+        until = time.monotonic() + LEAVE_SECONDS
+        with contextlib.suppress(RuntimeError):  # the launcher is gone, and with it who waited
+            while self._notes and time.monotonic() < until:
+                if self._store.add(f"note/{self._notes}/read", 0) >= self._size - 1:
+                    return
                 time.sleep(LOOK_SECONDS)
-                read = self._store.add(_LEFT, 0)
 
 
 @contextlib.contextmanager
 def relaying(silence: float = SILENCE_SECONDS) -> Iterator[Relay]:
     """The processes that the launcher started, of which the first one works alone, inside."""
-    relay = Relay(*meeting("relay", silence), silence)
+    relay = Relay(*meeting(silence), silence)
     over = threading.Event()
     if relay.is_first:
         threading.Thread(target=relay.beat, args=(over,), daemon=True).start()
     try:
         yield relay
     finally:
-        relay.leave()
+        if relay.is_first:
+            relay.leave()
         over.set()
 
 
 @contextlib.contextmanager
 def _naming_loss() -> Iterator[None]:
-    """Turn a broken line to the store into ResourceError."""
+    """Turn a broken line to the notes into ResourceError."""
     try:
         yield
     except RuntimeError as problem:
         told = str(problem).strip().partition("\n")[0]
         raise ResourceError(
-            f"the first process is lost ({told}); run the same command again to go on"
+            f"another process is lost ({told}); run the same command again to go on"
         ) from None

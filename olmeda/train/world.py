@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 import torch.distributed as dist
@@ -19,12 +18,8 @@ import torch.distributed as dist
 from olmeda.artifacts.crew import started_processes
 from olmeda.artifacts.lineage import Making
 from olmeda.base.errors import ConfigError, ResourceError
+from olmeda.train.meeting import meeting
 
-if TYPE_CHECKING:
-    from torch.distributed.distributed_c10d import Store
-
-_JOINS = itertools.count()
-"""How often this process joined others: what they write down then must not be taken for new."""
 _LOST = ("gloo", "Connection", "connection", "NCCL", "Broken pipe", "Timed out", "Socket", "socket")
 
 
@@ -102,8 +97,8 @@ def joined(
     if device == "cuda":
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(device)
+    store, rank, size = meeting(timeout_seconds)
     try:
-        store, rank, size = meeting(f"join/{next(_JOINS)}", timeout_seconds)
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if device != "cpu" else "gloo",
             store=store,
@@ -126,16 +121,6 @@ def joined(
         ) from None
     finally:
         dist.destroy_process_group()
-
-
-def meeting(name: str, timeout_seconds: float) -> tuple[Store, int, int]:
-    """Where the launcher's processes leave notes under ``name``; this one's rank; their number."""
-    from torch.distributed.distributed_c10d import PrefixStore
-    from torch.distributed.rendezvous import rendezvous
-
-    wait = datetime.timedelta(seconds=timeout_seconds)
-    store, rank, size = next(rendezvous("env://", timeout=wait))
-    return PrefixStore(name, store), rank, size
 
 
 def is_lost_process(problem: RuntimeError) -> bool:

@@ -87,6 +87,19 @@ def test_what_one_process_began_two_go_on_with(tokens: dict[str, Path], tmp_path
     assert_near(tmp_path / "grown", in_one(values, tmp_path / "one"))
 
 
+def test_kept_checkpoints_of_other_settings_stop_all_processes_at_once(
+    tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    values = settings(tokens, loop={"steps": 4}, checkpoints={"keep_every": 2})
+    made = in_one(values, tmp_path / "made")
+    shutil.rmtree(made)
+    running = start({**values, "seed": 4}, tmp_path / "made")
+    said, _ = running.communicate(timeout=100)
+    assert said.count("holds checkpoints that a run of other settings or inputs kept") == 2, said
+    said = finished(start({**values, "seed": 4}, tmp_path / "made", 2, "--replace"))
+    assert said.count("removed what a run of other settings or inputs kept") == 1
+
+
 def test_a_lost_process_ends_the_others_with_a_message_and_the_run_goes_on(
     tokens: dict[str, Path], tmp_path: Path
 ) -> None:

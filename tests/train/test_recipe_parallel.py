@@ -139,3 +139,29 @@ def test_who_waits_does_so_while_the_first_process_lives_and_no_longer(tmp_path:
     launcher = [sys.executable, *WORDS, "2", str(tmp_path / "silent.py")]
     done = subprocess.run(launcher, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
+
+
+RESTARTED = """
+import os, sys, time
+from olmeda.train.relay import relaying
+from olmeda.train.world import joined
+
+attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
+with relaying() as crew:
+    if crew.is_first:
+        time.sleep(2)
+    assert crew.told(attempt.encode()) == attempt.encode(), "a note of before"
+    with joined(60) as world:
+        assert world.total(1.0) == [2.0]
+    if attempt == "0":
+        sys.exit(1)
+"""
+
+
+def test_after_a_restart_no_note_of_before_is_read(tmp_path: Path) -> None:
+    (tmp_path / "again.py").write_text(RESTARTED)
+    launcher = [sys.executable, *WORDS[:-1], "--max-restarts", "1", WORDS[-1], "2"]
+    done = subprocess.run(
+        [*launcher, str(tmp_path / "again.py")], capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
