@@ -32,10 +32,10 @@ def attend(
     become ``c tanh(score / c)``; 0 leaves them. With ``segments`` each stretch sees itself only,
     at the cost of calls for each length.
     """
+    rows, tokens = q_BTHC.shape[:2]
+    lengths = (tokens,) * rows if segments is None else segments.of(rows * tokens)
     if vectorises(q_BTHC.shape[-1], q_BTHC, k_BTGC, v_BTGC):
         q_NHC, k_NGC, v_NGC = (t.flatten(0, 1) for t in (q_BTHC, k_BTGC, v_BTGC))
-        alone = (q_BTHC.shape[1],) * q_BTHC.shape[0]
-        lengths = alone if segments is None else segments.lengths
         from olmeda.model.kernels.attention import attention
 
         return attention(q_NHC, k_NGC, v_NGC, lengths, window, softcap).view_as(q_BTHC)

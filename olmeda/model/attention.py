@@ -118,7 +118,8 @@ class Attention(nn.Module):
         from olmeda.model.kernels.turned_attention import Shape, turned_attention
 
         rows, tokens = qkv_BTX.shape[:2]
-        lengths = (tokens,) * rows if places.segments is None else places.segments.lengths
+        segments = places.segments
+        lengths = (tokens,) * rows if segments is None else segments.of(rows * tokens)
         cos, sin = (table.flatten(1) for table in (places.near if self.window else places.far))
         shape = Shape(self.heads, self.key_heads, self.head_width, self.eps)
         mixed_NHC = turned_attention(

@@ -14,6 +14,15 @@ class Segments:
 
     lengths: tuple[int, ...]
 
+    def of(self, tokens: int) -> tuple[int, ...]:
+        """The lengths. Raises ValueError where they are not those of ``tokens`` tokens."""
+        if sum(self.lengths) != tokens or min(self.lengths, default=0) < 0:
+            raise ValueError(
+                f"the segments hold {sum(self.lengths)} tokens in {len(self.lengths)} stretches "
+                f"and the batch {tokens}; every token must lie in one stretch"
+            )
+        return self.lengths
+
     def by_length(self) -> dict[int, list[int]]:
         """Length -> where the stretches of that length begin, lengths in the order they come."""
         found: dict[int, list[int]] = {}

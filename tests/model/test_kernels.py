@@ -9,8 +9,10 @@ from torch.nn.functional import silu
 from olmeda.model.experts.activation import SwiGLU
 from olmeda.model.kernels import threads
 from olmeda.model.kernels.eligible import vectorises
+from olmeda.model.kernels.head_loss import label_logprobs, summed_nll
 from olmeda.model.kernels.rms_norm import rms_norm
 from olmeda.model.kernels.swiglu import gated_product, swiglu
+from olmeda.model.rope import rotate
 
 
 def gated(both: torch.Tensor) -> torch.Tensor:
@@ -126,3 +128,21 @@ def test_weighed_gate_and_its_gradients_equal_the_formula(width: int) -> None:
     torch.testing.assert_close(again.double(), wanted, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(slope.double(), slopes[0], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(found.double(), slopes[1], rtol=1e-5, atol=1e-4)
+
+
+def test_gradients_of_gradients_are_refused_and_not_wrong() -> None:
+    x, weight = torch.randn(3, 32, requires_grad=True), torch.ones(32, requires_grad=True)
+    labels, cos = torch.zeros(3, dtype=torch.long), torch.ones(3, 1, 16)
+    down = torch.randn(8, 16, requires_grad=True)
+    for made in (
+        swiglu(x),
+        gated_product(x, down),
+        rms_norm(x, weight, 1e-6),
+        rms_norm(x[:, :24], weight[:24], 1e-6),
+        rotate(x.view(1, 3, 1, 32), cos, cos),
+        summed_nll(x, torch.randn(9, 32, requires_grad=True), labels),
+        label_logprobs(x, torch.randn(9, 32, requires_grad=True), labels)[0],
+    ):
+        (slope,) = torch.autograd.grad(made.square().sum(), x, create_graph=True)
+        with pytest.raises(RuntimeError, match="once_differentiable"):
+            slope.square().sum().backward()

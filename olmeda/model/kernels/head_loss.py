@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from olmeda.model.kernels.head_autocast import autocast_logprobs, is_autocast
 
@@ -49,6 +50,7 @@ class _SummedNLL(torch.autograd.Function):
         return total.to(h_ND.dtype)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         grad_h_ND, grad_head_VD = ctx.saved_tensors
         return grad_h_ND * grad, grad_head_VD * grad, None
@@ -68,6 +70,7 @@ class _TokenLogprobs(torch.autograd.Function):
         return logp_N, lse_N
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad_logp_N: Tensor, grad_lse_N: Tensor) -> tuple[Tensor, Tensor, None]:
         h_ND, head_VD, labels_N, lse_N = ctx.saved_tensors
         grad_h_ND, grad_head_VD = torch.empty_like(h_ND), torch.zeros_like(head_VD)

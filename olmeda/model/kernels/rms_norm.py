@@ -31,6 +31,7 @@ class _RMSNorm(torch.autograd.Function):
         return y_ND
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad_ND: Tensor) -> tuple[Tensor, Tensor, None]:
         x_ND, weight_D, scale_N1 = ctx.saved_tensors
         width = x_ND.shape[-1]

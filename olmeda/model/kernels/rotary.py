@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def _turn(x_BTHC: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -30,6 +31,7 @@ class _Rotate(torch.autograd.Function):
         return _turn(x_BTHC, cos, sin)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad_BTHC: Tensor) -> tuple[Tensor, None, None]:
         cos, sin = ctx.saved_tensors
         return _turn(grad_BTHC, cos, -sin), None, None

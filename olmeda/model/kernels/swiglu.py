@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import silu
 
 from olmeda.model.kernels.eligible import vectorises
@@ -68,6 +69,7 @@ class _SwiGLU(torch.autograd.Function):
         return gated(both_NG)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad_NF: Tensor) -> Tensor:
         (both_NG,) = ctx.saved_tensors
         return gated_grad(both_NG, grad_NF)
@@ -91,6 +93,7 @@ class _GatedProduct(torch.autograd.Function):
         return gated(both_NG) @ down_DF.T
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad_ND: Tensor) -> tuple[Tensor, Tensor]:
         both_NG, down_DF = ctx.saved_tensors
         grad_NF = scratch(grad_ND, len(grad_ND), down_DF.shape[1])
