@@ -22,23 +22,22 @@ from olmeda.model.flops import active_parameters, parameters
 from olmeda.train.balance import balancing
 from olmeda.train.checkpoints import CheckpointsConfig, clear_others, keeper
 from olmeda.train.duration import Duration, Position
-from olmeda.train.going_back import GoingBack, agreed
+from olmeda.train.going_back import GoingBack
 from olmeda.train.interrupt import noting_sigterm, stop_when_asked
-from olmeda.train.loop import Batches, Diverged, Every, Hook, train
-from olmeda.train.machine import OutOfMemory
+from olmeda.train.loop import Batches, Every, Hook, train
 from olmeda.train.monitors import NOTHING, Monitors, Opening
 from olmeda.train.progress import ProgressLog, SpeedLog, StepMeter, note_launch
-from olmeda.train.saving import StateSaver, last_saved
+from olmeda.train.saving import StateSaver
 from olmeda.train.settings import LoopConfig
 from olmeda.train.state import (
     FOLDER,
     SavedState,
     Trained,
     drop_unfinished,
-    newest_state,
     restore,
 )
 from olmeda.train.step import LossFn
+from olmeda.train.whole_state import whole_state
 from olmeda.train.world import ALONE, World
 
 EACH_STEP = Duration.steps(1)
@@ -73,7 +72,7 @@ def fit(
     memory = {**monitors.memory, **(skip.memory if skip else {})}
     trained = Trained(model, optimizers, batches.order_digest, memory, world)
     folder = making.path / FOLDER
-    held = agreed(newest_state(folder) if making.resumed else None, world)
+    held = _held(making, world)
     if held is not None:
         _go_on(making, held, trained, until)
     with contextlib.ExitStack() as stack:
@@ -93,19 +92,24 @@ def fit(
             (EACH_STEP, stop_when_asked(request, save, saver, folder, world)),
         ]
         model.train()
-        start = held.position if held else None
-        while True:
-            try:
-                return train(
-                    model, batches, loss_fn, optimizers,
-                    rate=loop.rates(until, batches.after), clip=loop.clips(batches.after),
-                    until=until, every=every, start=start,
-                    world=world, inspect=monitors.inspect, skip=skip,
-                )  # fmt: skip
-            except Diverged as problem:
-                start = past.go(problem, saver, log)
-            except OutOfMemory as problem:
-                raise OutOfMemory(f"{problem}. {last_saved(folder)}") from None
+
+        def attempt(start: Position | None) -> Position:
+            return train(
+                model, batches, loss_fn, optimizers,
+                rate=loop.rates(until, batches.after), clip=loop.clips(batches.after),
+                until=until, every=every, start=start,
+                world=world, inspect=monitors.inspect, skip=skip,
+            )  # fmt: skip
+
+        start, logged = held.position if held else None, (log, loop.log_every) if log else None
+        return past.through(attempt, start, until, every, saver, logged)
+
+
+def _held(making: Making, world: World) -> SavedState | None:
+    """The state that the run goes on from; only the first process knows whether it does."""
+    if world.told(b"on" if making.resumed else b"") != b"on":
+        return None
+    return whole_state(making.path / FOLDER, world)
 
 
 def _go_on(making: Making, held: SavedState, trained: Trained, until: int) -> None:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from olmeda.base.log import say
-from olmeda.train.duration import Position
-from olmeda.train.loop import Batches, Diverged, Moment
+from olmeda.train.duration import Duration, Position
+from olmeda.train.loop import Batches, Diverged, Every, Moment, call_hooks
+from olmeda.train.machine import OutOfMemory
 from olmeda.train.progress import ProgressLog
 from olmeda.train.saving import StateSaver, last_saved
 from olmeda.train.state import (
@@ -23,17 +22,10 @@ from olmeda.train.state import (
     Trained,
     captured,
     drop,
-    newest_state,
     restore,
     saved_states,
 )
-from olmeda.train.world import World
-
-
-def agreed(state: SavedState | None, world: World) -> SavedState | None:
-    """The state that the first process found, on every process."""
-    told = world.told(msgspec.json.encode(state))
-    return msgspec.json.decode(told, type=SavedState | None)
+from olmeda.train.whole_state import whole_state
 
 
 class GoingBack:
@@ -69,18 +61,45 @@ class GoingBack:
 
         return save
 
-    def go(self, problem: Diverged, saver: StateSaver, log: ProgressLog | None) -> Position:
-        """Restore a saved state; return where training goes on, after the step that went wrong.
+    def through(
+        self,
+        attempt: Callable[[Position | None], Position],
+        start: Position | None,
+        until: int,
+        every: Every,
+        saver: StateSaver,
+        log: tuple[ProgressLog, Duration] | None,
+    ) -> Position:
+        """Train by ``attempt(start)`` until step ``until``, going back where that is allowed.
+
+        ``log``, with its rhythm, gets a row for what was passed over. Where that reaches the last
+        step, the hooks due at the end are called here, once.
+        """
+        while True:
+            try:
+                return attempt(start)
+            except Diverged as problem:
+                before, moment = self._go(problem, saver, log[0] if log else None, until)
+            except OutOfMemory as problem:
+                raise OutOfMemory(f"{problem}. {last_saved(self._folder)}") from None
+            start, last = moment.position, moment.last
+            if log and not (last and log[1].due(before, start, last)):
+                log[0].record(moment)
+            if last:
+                call_hooks(every, before, moment)
+
+    def _go(
+        self, problem: Diverged, saver: StateSaver, log: ProgressLog | None, until: int
+    ) -> tuple[Position, Moment]:
+        """Restore a saved state; where that was, and where training goes on, past the bad step.
 
         Raises Diverged where there is no state, or the run went back often enough.
         """
         saver.wait()
         world = self._trained.world
-        states = saved_states(self._folder)
-        again = bool(self._skipped and states and self._skipped[-1].last >= states[-1].steps)
-        if world.is_first and again and len(states) > 1:
-            drop(self._folder, states[-1])  # going on from there went wrong before
-        held = agreed(newest_state(self._folder), world)
+        if world.is_first:
+            self._drop_what_went_wrong_before()
+        held = whole_state(self._folder, world)
         if held is None or len(self._skipped) >= self._times:
             raise Diverged(f"{problem}. {last_saved(self._folder)}") from None
         restore(self._folder, held, self._trained)
@@ -90,7 +109,11 @@ class GoingBack:
         self._done = bad
         if log is not None:
             log.cut(held.progress_bytes)
-            gone = Moment(Position(bad, held.tokens, 0.0), {"went_back_to": held.steps}, last=False)
-            log.record(gone)
             say(f"{problem}; going back to step {held.steps}, on after step {bad}")
-        return Position(bad, held.tokens, self._batches.after(bad).epochs)
+        here = Position(bad, held.tokens, self._batches.after(bad).epochs)
+        return held.position, Moment(here, {"went_back_to": held.steps}, last=bad == until)
+
+    def _drop_what_went_wrong_before(self) -> None:
+        states = saved_states(self._folder)
+        if len(states) > 1 and self._skipped and self._skipped[-1].last >= states[-1].steps:
+            drop(self._folder, states[-1])

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from olmeda.artifacts.training_log import LAUNCHES, PROGRESS, SPEED, Launch
+from olmeda.base.errors import ArtifactError
 from olmeda.base.log import Meter
 from olmeda.train.loop import Moment
 
@@ -21,7 +22,16 @@ class ProgressLog:
     """``progress.jsonl`` of a checkpoint: one row a logged step, a pure function of the run."""
 
     def __init__(self, file: Path, keep_bytes: int = 0) -> None:
-        """Go on after ``keep_bytes``: what a killed run wrote past its last saved state goes."""
+        """Go on after ``keep_bytes``: what a killed run wrote past its last saved state goes.
+
+        Raises ArtifactError for a log that is shorter than that.
+        """
+        held = file.stat().st_size if file.is_file() else 0
+        if held < keep_bytes:
+            raise ArtifactError(
+                f"{file}: has {held} bytes, and the saved state was written after {keep_bytes} of "
+                "them; bring the file back, or choose another output and begin again"
+            )
         self._out = open(file, "ab")
         self._out.truncate(keep_bytes)
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
 import torch
 import torch.distributed as dist
 from safetensors.torch import save_file
@@ -17,6 +18,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from olmeda.base.errors import ResourceError, refusal
 from olmeda.base.files import (
     atomic_write,
+    digest_file,
     fsync_file,
     fsync_folder,
     os_error_of,
@@ -116,26 +118,39 @@ def write_state(
         prepare()
         with atomic_write(home / "state.safetensors") as temporary:
             save_file({n: t.contiguous() for n, t in tensors.items()}, temporary)
+        files = _digests(home, "*")
     else:
         _everywhere(world, prepare)
-        _write_shards(home, tensors, world)
+        files = _write_shards(home, tensors, world)
     if world.is_first:
-        write_json(home / INDEX, state)
+        write_json(home / INDEX, msgspec.structs.replace(state, files=files))
         fsync_folder(folder)
 
 
-def _write_shards(home: Path, tensors: Mapping[str, Tensor], world: World) -> None:
+def _digests(home: Path, names: str) -> dict[str, str]:
+    return {file.name: digest_file(file) for file in sorted(home.glob(names))}
+
+
+def _write_shards(home: Path, tensors: Mapping[str, Tensor], world: World) -> dict[str, str]:
+    """Write this process's shards; the digests of all, each taken by the process that wrote it."""
     numbers = _file_numbers(tensors, world.size)
     writer = HuggingFaceStorageWriter(
         str(home), fqn_to_index_mapping=numbers, save_distributed=True
     )
     save(dict(tensors), storage_writer=writer, process_group=world.saving)
 
+    mine: dict[str, str] = {}
+
     def sync() -> None:
-        for file in sorted(home.glob(f"shard-{world.rank + 1:05d}-*")):
+        own = f"shard-{world.rank + 1:05d}-*"
+        for file in sorted(home.glob(own)):
             fsync_file(file)
+        mine.update(_digests(home, own))
 
     _everywhere(world, sync)
+    held: list[dict[str, str]] = [{} for _ in range(world.size)]
+    dist.all_gather_object(held, mine, group=world.saving)
+    return {name: digest for part in held for name, digest in part.items()}
 
 
 def _everywhere(world: World, work: Callable[[], None]) -> None:

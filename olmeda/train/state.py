@@ -32,7 +32,7 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.tensor import DTensor
 
 from olmeda.artifacts.unfinished import RESUME
-from olmeda.base.errors import ArtifactError
+from olmeda.base.errors import ArtifactError, InputError
 from olmeda.base.files import fsync_folder, read_json, remove_tree
 from olmeda.model.experts.bias import forget_visits
 from olmeda.train.duration import Position
@@ -59,6 +59,8 @@ class SavedState(msgspec.Struct, frozen=True):
     order_digest: str
     progress_bytes: int
     skipped: tuple[Skipped, ...] = ()
+    files: dict[str, str] = {}
+    """The xxh3-128 digest of every file beside ``state.json``."""
 
     @property
     def position(self) -> Position:
@@ -72,12 +74,16 @@ class SavedState(msgspec.Struct, frozen=True):
 
 
 def saved_states(folder: Path) -> list[SavedState]:
-    """The whole states in ``folder``, the newest last."""
-    return [read_json(file, SavedState) for file in sorted(folder.glob(f"step-*/{INDEX}"))]
+    """The states in ``folder`` whose ``state.json`` can be read, the newest last."""
+    held = []
+    for file in sorted(folder.glob(f"step-*/{INDEX}")):
+        with contextlib.suppress(InputError):
+            held.append(read_json(file, SavedState))
+    return held
 
 
 def newest_state(folder: Path) -> SavedState | None:
-    """The newest whole state in ``folder``; None where there is none."""
+    """The newest of ``saved_states``; None where there is none. Its files are not read."""
     held = saved_states(folder)
     return held[-1] if held else None
 
@@ -129,21 +135,24 @@ def restore(folder: Path, state: SavedState, trained: Trained) -> None:
     """
     home, world = folder / state.folder, trained.world
     if state.order_digest != trained.order_digest:
-        raise ArtifactError(f"{home}: saved for another order of the data; remove {folder}")
+        raise ArtifactError(
+            f"{home}: saved for another order of the data; choose another output, or go on with "
+            "the tokens and the version of olmeda that it had"
+        )
     targets = _targets(trained)
-    with _readable(home, folder):
+    with _readable(home):
         reader = HuggingFaceStorageReader(str(home))
         about = reader.read_metadata().state_dict_metadata
         held = {n: m for n, m in about.items() if isinstance(m, TensorStorageMetadata)}
     for name, target in targets.items():
         if name not in held or held[name].size != target.shape:
             named = name.removeprefix("model.")
-            raise ArtifactError(f"{home}: does not fit the model at {named}; remove {folder}")
+            raise ArtifactError(f"{home}: does not fit the model at {named}; choose another output")
     params = placed_state(trained.model)
     rooms = {n: _room(n, m, params) for n, m in held.items() if n.startswith("optim.")}
     random = _random_numbers(world)
     rooms |= {name: torch.empty_like(v) for name, v in random.items() if name in held}
-    with _readable(home, folder):
+    with _readable(home):
         alone, line = world.size == 1, world.saving
         held_all = {**targets, **rooms}
         load(held_all, storage_reader=reader, no_dist=alone, process_group=line)
@@ -233,7 +242,7 @@ def _set_random_numbers(tensors: Mapping[str, Tensor], world: World) -> None:
 
 
 @contextlib.contextmanager
-def _readable(home: Path, folder: Path) -> Iterator[None]:
+def _readable(home: Path) -> Iterator[None]:
     """Turn what is wrong with the files into ArtifactError."""
     try:
         with warnings.catch_warnings():
@@ -241,7 +250,7 @@ def _readable(home: Path, folder: Path) -> Iterator[None]:
             yield
     except (SafetensorError, OSError, KeyError, CheckpointException) as problem:
         told = str(problem).strip().rpartition("\n")[2]
-        raise ArtifactError(f"{home}: cannot be read ({told}); remove {folder}") from None
+        raise ArtifactError(f"{home}: cannot be read ({told}); remove {home}") from None
 
 
 def on_cpu(tensor: Tensor, copied: bool) -> Tensor:

@@ -142,6 +142,23 @@ def test_a_loss_that_is_no_number_goes_back_and_passes_over_the_batches_that_led
     assert rows[-1]["loss"] < rows[1]["loss"]
 
 
+def test_a_bad_last_step_ends_with_what_is_due_at_the_end(
+    tokens: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any
+) -> None:
+    monkeypatch.setattr(InstanceBatches, "at", at_step(19, spoil))
+    kept = {"go_back": 1, "keep_every": 20}
+    settings = config(tokens, heldout=tokens["heldout"], checkpoints=kept)
+    made = run(settings, tmp_path / "made")
+    rows = read_progress(made)
+    assert [r["step"] for r in rows] == [*range(16), 20]
+    assert rows[-1]["went_back_to"] == 15
+    assert rows[-1]["tokens"] == 15 * 128
+    measured = set(rows[0]) - {"step", "tokens"}
+    assert measured
+    assert measured < set(rows[-1]), "the held-out text is measured at the end"
+    assert names(kept_folder(made)) == ["step-00000020"]
+
+
 def test_a_run_goes_back_only_so_often(
     tokens: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any
 ) -> None:

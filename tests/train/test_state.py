@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +15,7 @@ from olmeda.base.errors import ArtifactError, ResourceError
 from olmeda.train import saving
 from olmeda.train.duration import Position
 from olmeda.train.muon import Muon
+from olmeda.train.progress import ProgressLog
 from olmeda.train.saving import StateSaver
 from olmeda.train.state import (
     SavedState,
@@ -21,6 +26,7 @@ from olmeda.train.state import (
     restore,
     saved_states,
 )
+from olmeda.train.whole_state import whole_state
 
 
 def pieces(seed: int, width: int = 4, order: str = "order") -> Trained:
@@ -123,8 +129,71 @@ def test_state_of_another_order_or_shape_or_cut_short_is_refused(tmp_path: Path)
         restore(tmp_path, held, pieces(1, width=5))
     file = tmp_path / held.folder / "state.safetensors"
     file.write_bytes(file.read_bytes()[:-9])
-    with pytest.raises(ArtifactError, match="cannot be read"):
+    with pytest.raises(ArtifactError, match=r"cannot be read .*remove .*step-00000001$"):
         restore(tmp_path, held, trained)
     file.unlink()
     with pytest.raises(ArtifactError, match=r"does not fit|cannot be read"):
         restore(tmp_path, held, trained)
+
+
+def flip(home: Path) -> None:
+    file = home / "state.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-20] ^= 0x40
+    file.write_bytes(content)
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "a bit": (flip, r"state\.safetensors has changed"),
+    "half": (lambda home: os.truncate(home / "state.safetensors", 99), "has changed"),
+    "gone": (lambda home: (home / "state.safetensors").unlink(), "is missing"),
+    "empty": (lambda home: (home / "state.json").write_text(""), "cannot be read"),
+    "foreign": (lambda home: (home / "state.json").write_text('{"steps": 3}'), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("background", [True, False])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_state_is_told_of_and_the_one_before_is_taken(
+    damage: str, background: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = pieces(1)
+    saver = StateSaver(tmp_path, keep_last=2, background=background)
+    for steps in (1, 2):
+        take_step(trained)
+        save(saver, steps, trained)
+    saver.wait()
+    assert whole_state(tmp_path) == newest_state(tmp_path)
+    do, why = DAMAGES[damage]
+    do(tmp_path / "step-00000002")
+    held = whole_state(tmp_path)
+    assert held is not None
+    assert held.steps == 1
+    restore(tmp_path, held, pieces(2))
+    told = capsys.readouterr().err
+    assert re.search(rf"step-00000002: a damaged state \(.*{why}.*\).* going back to step 1", told)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["damaged-step-00000002", "step-00000001"]
+
+
+def test_where_every_state_is_damaged_one_folder_is_named_and_nothing_removed(
+    tmp_path: Path,
+) -> None:
+    trained, saver = pieces(1), StateSaver(tmp_path, keep_last=2)
+    for steps in (1, 2):
+        save(saver, steps, trained)
+    saver.wait()
+    flip(tmp_path / "step-00000001")
+    (tmp_path / "step-00000002" / "state.json").write_text("")
+    with pytest.raises(ArtifactError, match=r"remove \S*step-00000002 to begin"):
+        whole_state(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert whole_state(tmp_path / "none") is None
+
+
+def test_a_log_shorter_than_the_state_says_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"short")
+    with pytest.raises(ArtifactError, match=r"has 5 bytes.* after 9 of them"):
+        ProgressLog(tmp_path / "log", 9)
+    with pytest.raises(ArtifactError, match="has 0 bytes"):
+        ProgressLog(tmp_path / "gone", 9)
+    assert (tmp_path / "log").read_bytes() == b"short"
