@@ -109,3 +109,24 @@ def test_torch_computes_what_the_kernel_does_not_take() -> None:
     q, k, v = (t.detach().double() for t in drawn(1, 60, 2, 2, 32))
     torch.testing.assert_close(attend(q, k, v), formula(q, k, v, 0, 0.0, (60,)))
     assert attend(*(t.to("meta") for t in (q, k, v))).shape == q.shape
+
+
+@pytest.mark.parametrize("softcap", [0.0, 3.0])
+@pytest.mark.parametrize("which", range(3))
+def test_nan_comes_through(which: int, softcap: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    q, k, v = qkv = [torch.randn(1, 70, 2, 16, generator=generator) for _ in range(3)]
+    qkv[which][0, 40] = torch.nan
+    for t in qkv:
+        t.requires_grad_()
+    found = attend(q, k, v, softcap=softcap)
+    seen = slice(40, 41) if which == 0 else slice(40, None)  # by itself, or by all that follow
+    assert found[0, seen].isnan().all()
+    assert found[0, :32].isfinite().all()
+    grads = torch.autograd.grad(found.sum(), qkv)
+    assert any(grad.isnan().any() for grad in grads)
+
+
+def test_scores_that_overflow_give_nan_and_not_a_number() -> None:
+    huge = torch.full((1, 4, 2, 16), 1e25)
+    assert not attend(huge, huge, huge).isfinite().any()

@@ -61,3 +61,22 @@ def test_gradients_go_through_torch() -> None:
     positions_BT = torch.full((ROWS, 1), 40)
     attend_cached(q, k, v, mask_of(positions_BT, 0), positions_BT=positions_BT).sum().backward()
     assert q.grad is not None
+
+
+@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize("softcap", [0.0, 2.5])
+def test_nan_comes_through_to_the_rows_that_see_it(which: int, softcap: float) -> None:
+    qkv = drawn(4, 4, 32)
+    rows = qkv[which].movedim(1, 0 if which else 1)  # keys and values: heads first
+    if which:
+        rows[:, 2, 20] = torch.nan
+    else:
+        rows[2] = torch.nan
+    positions_BT = torch.tensor([[30]] * ROWS)
+    with torch.inference_mode():
+        found = attend_cached(
+            *qkv, mask_of(positions_BT, 0), softcap=softcap, positions_BT=positions_BT
+        )
+    broken = found.isnan().flatten(1)
+    assert broken[2].any()
+    assert not broken[[0, 1, 3, 4]].any()

@@ -16,9 +16,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from olmeda.model.kernels.attention_backward import backward, backward_scratch
-from olmeda.model.kernels.attention_forward import LOG2E, forward, forward_scratch
+from olmeda.model.kernels.attention_forward import forward, forward_scratch
 from olmeda.model.kernels.blocks import Operand
 from olmeda.model.kernels.threads import in_parts
+from olmeda.model.kernels.vectors import LOG2E
 
 
 class _Attention(torch.autograd.Function):

@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 
-from olmeda.model.kernels.attention_forward import LOG2E
 from olmeda.model.kernels.blocks import (
     QUERIES,
     Operand,
@@ -26,6 +25,7 @@ from olmeda.model.kernels.blocks import (
 from olmeda.model.kernels.compiled import compiled
 from olmeda.model.kernels.rows import dot, fill_zero, read, row_grad, scale
 from olmeda.model.kernels.tiles import BLOCK, ROWS
+from olmeda.model.kernels.vectors import LOG2E
 
 
 @compiled

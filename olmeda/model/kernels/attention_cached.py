@@ -10,38 +10,25 @@ width.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
+from olmeda.model.kernels.compiled import compiled_loosely
 from olmeda.model.kernels.threads import in_parts
-
-F = TypeVar("F", bound=Callable[..., Any])
-LOG2E = 1.4426950408889634
-# 2^x on [-1/2, 1/2], as in vectors.py
-EXP2 = (
-    0.9999999999595486, 0.6931472067106204, 0.2402265121359483, 0.05550327214209406,
-    0.009618025602985998, 0.0013400432165225804, 0.000154697319723078,
-)  # fmt: skip
+from olmeda.model.kernels.vectors import EXP2, LOG2E, LOWEST
 
 
-def _compiled(function: F) -> F:
-    """As ``compiled``, and sums may be taken in any order, so that they become vectors."""
-    flags = {"reassoc", "contract", "nsz", "nnan", "ninf"}
-    return cast(F, njit(cache=True, nogil=True, fastmath=flags)(function))
-
-
-@_compiled
+@compiled_loosely
 def _exponentiate(scores_S: np.ndarray, most: Any, powers_S: np.ndarray) -> Any:
     """``scores = exp(scores - most)`` and their sum; as a power of 2 it becomes vectors."""
     total = np.float32(0.0)
     bits_S = powers_S.view(np.float32)
     for at in range(len(scores_S)):
-        power = max((scores_S[at] - most) * np.float32(LOG2E), np.float32(-126.0))
+        power = (scores_S[at] - most) * np.float32(LOG2E)
+        power = np.float32(-126.0) if power < np.float32(-126.0) else power  # NaN stays
         whole = np.floor(power + np.float32(0.5))
         powers_S[at] = (np.int32(whole) + np.int32(127)) << np.int32(23)
         rest = power - whole
@@ -58,7 +45,7 @@ def _exponentiate(scores_S: np.ndarray, most: Any, powers_S: np.ndarray) -> Any:
     return total
 
 
-@_compiled
+@compiled_loosely
 def _attend(
     q_M: np.ndarray, k_M: np.ndarray, v_M: np.ndarray, positions_BT: np.ndarray, out_M: np.ndarray,
     shape: tuple[int, int, int, int], q_steps: tuple[int, ...], k_steps: tuple[int, ...],
@@ -79,7 +66,7 @@ def _attend(
             for head in range(group * shared, (group + 1) * shared):
                 at_q = row * q_steps[0] + new * q_steps[1] + head * q_steps[2]
                 query = q_M[at_q : at_q + width]
-                most = np.float32(-3e38)
+                most = np.float32(LOWEST)
                 for at in range(begin, last):
                     key = k_M[base + at * k_steps[2] : base + at * k_steps[2] + width]
                     product = np.float32(0.0)
@@ -89,7 +76,7 @@ def _attend(
                     if cap:
                         product = np.float32(cap * math.tanh(product / cap))
                     scores[at] = product
-                    most = max(most, product)
+                    most = product if product > most else most
                 total = _exponentiate(scores[begin:last], most, powers)
                 mixed[:] = 0
                 for at in range(begin, last):

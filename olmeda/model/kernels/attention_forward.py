@@ -24,9 +24,7 @@ from olmeda.model.kernels.blocks import (
 from olmeda.model.kernels.compiled import compiled
 from olmeda.model.kernels.rows import fill_zero, power, row_cap, row_exp, row_max, scale, write
 from olmeda.model.kernels.tiles import BLOCK, ROWS
-from olmeda.model.kernels.vectors import LOWEST
-
-LOG2E = math.log2(math.e)
+from olmeda.model.kernels.vectors import LOG2E, LOWEST
 
 
 @compiled

@@ -17,10 +17,11 @@ VECTOR, INDICES = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
 LOWEST = -3e38
 """Below every score, and still finite."""
 # 2^x on [-1/2, 1/2], interpolated at Chebyshev's points: relative error 2.6e-9
-_EXP2 = (
+EXP2 = (
     0.9999999999595486, 0.6931472067106204, 0.2402265121359483, 0.05550327214209406,
     0.009618025602985998, 0.0013400432165225804, 0.000154697319723078,
 )  # fmt: skip
+LOG2E = 1.4426950408889634
 Builder = Any
 Value = Any
 
@@ -43,10 +44,10 @@ def spread(b: Builder, scalar: Value, kind: Any = VECTOR) -> Value:
 
 
 def call(b: Builder, name: str, result: Any, arguments: list[Value]) -> Value:
-    """One of LLVM's own functions; sums may be taken in any order, and no NaN is expected."""
+    """One of LLVM's own functions; sums may be taken in any order."""
     kind = ir.FunctionType(result, [a.type for a in arguments])
     function = cgutils.get_or_insert_function(b.module, kind, name)
-    return b.call(function, arguments, fastmath=("reassoc", "nnan"))
+    return b.call(function, arguments, fastmath=("reassoc",))
 
 
 def multiply_add(b: Builder, x: Value, y: Value, z: Value) -> Value:
@@ -55,13 +56,16 @@ def multiply_add(b: Builder, x: Value, y: Value, z: Value) -> Value:
 
 
 def larger(b: Builder, x: Value, y: Value) -> Value:
-    """The larger number of each lane."""
+    """The larger number of each lane; ``y`` where ``x`` is NaN."""
     return b.select(b.fcmp_ordered(">", x, y), x, y)
 
 
 def largest_lane(b: Builder, x: Value) -> Value:
-    """The largest number of a vector."""
-    return call(b, f"llvm.vector.reduce.fmax.v{LANES}f32", FLOAT, [x])
+    """The largest number of a vector without NaN."""
+    kind = ir.FunctionType(FLOAT, [VECTOR])
+    name = f"llvm.vector.reduce.fmax.v{LANES}f32"
+    function = cgutils.get_or_insert_function(b.module, kind, name)
+    return b.call(function, [x], fastmath=("nnan",))
 
 
 def summed_lanes(b: Builder, x: Value) -> Value:
@@ -85,12 +89,13 @@ def store(b: Builder, vector: Value, address: Value, offset: Value) -> None:
 
 
 def exp2(b: Builder, x: Value) -> Value:
-    """``2^x`` to the last bit or two; below -126 the smallest normal number."""
-    x = larger(b, x, constant(-126.0))
+    """``2^x`` to the last bit or two; below -126 the smallest normal number; of NaN, NaN."""
+    low = constant(-126.0)
+    x = b.select(b.fcmp_unordered(">", x, low), x, low)
     whole = call(b, f"llvm.rint.v{LANES}f32", VECTOR, [x])
     rest = b.fsub(x, whole)
-    power = constant(_EXP2[-1])
-    for coefficient in reversed(_EXP2[:-1]):
+    power = constant(EXP2[-1])
+    for coefficient in reversed(EXP2[:-1]):
         power = multiply_add(b, power, rest, constant(coefficient))
     exponent = b.shl(b.fptosi(whole, INDICES), ir.Constant(INDICES, [23] * LANES))
     return b.bitcast(b.add(b.bitcast(power, INDICES), exponent), VECTOR)
@@ -98,8 +103,8 @@ def exp2(b: Builder, x: Value) -> Value:
 
 def tanh(b: Builder, x: Value) -> Value:
     """``1 - 2 / (e^2x + 1)``."""
-    doubled = b.fmul(x, constant(2 * 1.4426950408889634))
-    bounded = b.select(b.fcmp_ordered("<", doubled, constant(126.0)), doubled, constant(126.0))
+    doubled, high = b.fmul(x, constant(2 * LOG2E)), constant(126.0)
+    bounded = b.select(b.fcmp_unordered("<", doubled, high), doubled, high)  # NaN stays
     share = b.fdiv(constant(2.0), b.fadd(exp2(b, bounded), constant(1.0)))
     return b.fsub(constant(1.0), share)
 
