@@ -118,8 +118,9 @@ class TrainingLog:
         return [msgspec.json.decode(line, type=kind) for line in whole.splitlines()]
 
     def points(self, measure: str) -> list[tuple[int, Any]]:
-        """``(step, value)`` wherever the measure was logged."""
-        return [(row["step"], row[measure]) for row in self.progress if measure in row]
+        """``(step, value)`` wherever the measure was logged and was a number."""
+        rows = self.progress  # NaN and infinity are written as null
+        return [(row["step"], row[measure]) for row in rows if row.get(measure) is not None]
 
     def names(self, prefix: str) -> list[str]:
         """The measures whose names start with ``prefix``, in the order of their first row."""

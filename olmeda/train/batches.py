@@ -106,7 +106,7 @@ def stages_of(
     Raises ConfigError for a change that comes before the one above it, rows that do not divide an
     instance, a batch without a row, and a batch that the processes cannot share equally.
     """
-    stages = [Stage(0, 0, max(batch_tokens // loader.sequence, 1), loader.sequence)]
+    stages = [Stage(0, 0, _instances(batch_tokens, loader, "batch_tokens"), loader.sequence)]
     left = {"batch_schedule": list(batch_changes), "sequence_schedule": list(sequence_changes)}
     while any(left.values()):
         last = stages[-1]
@@ -118,9 +118,10 @@ def stages_of(
                 f"loop.{name}: the change after {change.after.amount:g} {change.after.unit} comes "
                 "before the one above it; list changes in the order in which they come"
             )
-        size = {"count": max(change.tokens // loader.sequence, 1)}
         if name == "sequence_schedule":
             size = {"sequence": _dividing(change.tokens, loader.sequence)}
+        else:
+            size = {"count": _instances(change.tokens, loader, name)}
         changed = replace(last, step=due[name], place=last.place_of(due[name]), **size)
         stages[len(stages) - (changed.step == last.step) :] = [changed]
     for stage in stages:
@@ -139,6 +140,16 @@ def _due(stage: Stage, after: Duration, loader: Sizes) -> int:
         return math.ceil(after.amount)
     unit = loader.sequence if after.unit == "tokens" else 1 / loader.instances
     return stage.step + math.ceil((after.amount / unit - stage.place) / stage.count)
+
+
+def _instances(batch_tokens: int, loader: Sizes, key: str) -> int:
+    """How many instances a batch of so many tokens has."""
+    if batch_tokens < loader.sequence:
+        raise ConfigError(
+            f"loop.{key}: a batch of {batch_tokens} tokens has no row of {loader.sequence}; raise "
+            "it, or shorten loop.sequence"
+        )
+    return batch_tokens // loader.sequence
 
 
 def _dividing(sequence: int, whole: int) -> int:
@@ -172,9 +183,7 @@ def _micro_batches(
         if by_row is not None:
             segments = Segments(tuple(n for row in by_row[start:upto] for n in row))
         units = int((labels != IGNORED).sum())
-        yield Rows(
-            ids_BT[start:upto].to(device), labels.to(device), units, labels.numel(), segments
-        )
+        yield Rows(ids_BT[start:upto].to(device), labels.to(device), units, units, segments)
 
 
 def _stretches_by_row(lengths: Sequence[int], sequence: int) -> list[list[int]]:

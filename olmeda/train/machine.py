@@ -40,5 +40,5 @@ def naming_shortage(step: int) -> Iterator[None]:
             raise
         raise OutOfMemory(
             f"step {step}: out of memory ({said.partition(chr(10))[0].strip()}); lower "
-            "loop.micro_tokens, or keep less for the way back with compute.recompute=true"
+            "loop.micro_tokens, or keep less for the way back with compute.recompute=1"
         ) from None

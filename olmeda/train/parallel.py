@@ -62,6 +62,10 @@ class ParallelConfig(Config, frozen=True):
 
         Where processes share a model none of them ever holds all of it.
         """
+        if self.experts > 1 and weights.config.experts is None:
+            raise ConfigError(
+                f"parallel.experts={self.experts}: the model has no experts; leave it out"
+            )
         if world.size == 1 or (self.kind == "ddp" and self.experts == 1):
             model = weights.model()
             apply(model)
@@ -90,8 +94,6 @@ def _fill_parts(model: Transformer, weights: FirstWeights) -> None:
 
 def spread(model: Transformer, world: World, experts: int) -> None:
     """Leave each process its part of the experts; ``world.size / experts`` hold the same part."""
-    if model.config.experts is None:
-        raise ConfigError(f"parallel.experts={experts}: the model has no experts; leave it out")
     if world.size % experts:
         raise ConfigError(
             f"parallel.experts={experts} does not divide the {world.size} processes; take a divisor"

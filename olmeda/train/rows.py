@@ -25,7 +25,7 @@ class Rows:
     units: int
     """Targets that count."""
     tokens: int
-    """Tokens read, padding not counted."""
+    """Tokens read: neither padding nor what is masked counts."""
     segments: Segments | None = None
     """Stretches that see only themselves; absent: a token sees its whole row before it."""
 

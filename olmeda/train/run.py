@@ -9,11 +9,11 @@ from typing import Annotated, Self
 import torch
 from pydantic import Field, model_validator
 
-from olmeda.artifacts.lineage import Making
+from olmeda.artifacts.lineage import Making, check
 from olmeda.artifacts.tokenset import TokenSet
 from olmeda.artifacts.verb import verb
 from olmeda.base.config import IMMATERIAL, ArtifactPath, Config
-from olmeda.base.errors import ConfigError
+from olmeda.base.errors import ArtifactError, ConfigError
 from olmeda.base.log import say
 from olmeda.model import hf
 from olmeda.model.config import ModelConfig
@@ -92,7 +92,7 @@ def run(config: RunConfig, making: Making) -> None:
     tokens = TokenSet.open(config.tokens)
     require_fit(tokens, shape, loop.sequence)
     prepare(config.threads, config.seed)
-    batches = batches_of(config, tokens, world)
+    batches = batches_of(_verified(config, tokens, world), tokens, world)
     if config.data.mix is not None and world.is_first:
         say(told(account(batches.loader, batches.draws(loop.until.in_steps(batches.after)).first)))
     model, optimizers = _begin(config, shape, tokens, world)
@@ -166,6 +166,23 @@ def batches_of(config: RunConfig, tokens: TokenSet, world: World = ALONE) -> Ins
             "steps; raise data.mix.repeat, or train for less"
         )
     return batches
+
+
+def _verified(config: RunConfig, tokens: TokenSet, world: World) -> RunConfig:
+    """Hold the ids against their digests, if that was asked for; what is left to do then.
+
+    The first process reads them, the others are told.
+    """
+    problem = ""
+    if world.is_first and config.data.verify:
+        try:
+            check(tokens.path, "tokenset", contents=True)
+        except ArtifactError as found:
+            problem = str(found)
+    if said := world.told(problem.encode()):
+        raise ArtifactError(said.decode())
+    data = config.data.model_copy(update={"verify": False})
+    return config.model_copy(update={"data": data})
 
 
 def require_fit(tokens: TokenSet, model: ModelConfig, sequence: int) -> None:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from olmeda.train.loop import Moment
+from olmeda.train.step import is_finite
 
 WATCHED = ("loss", "grad_norm")
 RATE_STEPS = 10_000
@@ -43,9 +44,10 @@ class SpikeMeter:
     def score(self, moment: Moment) -> Mapping[str, Any]:
         """``spike/<measure>`` in standard deviations and ``spike_rate/<measure>``.
 
-        Nothing before the first step and while the window fills.
+        Nothing before the first step and while the window fills, and nothing of a step whose loss
+        or gradient is no number: it does not enter the window either.
         """
-        if "loss" not in moment.measures:
+        if "loss" not in moment.measures or not is_finite(moment.measures):
             return {}
         seen = int(self._seen)
         found: dict[str, float] = {}

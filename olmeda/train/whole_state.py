@@ -23,8 +23,8 @@ def whole_state(folder: Path, world: World = ALONE) -> SavedState | None:
     states = saved_states(folder) if world.is_first else []
     homes = sorted((f.parent for f in folder.glob(f"step-*/{INDEX}")), reverse=True)
     damaged = dict.fromkeys(homes, "its state.json cannot be read") if world.is_first else {}
-    for state in states:
-        damaged.pop(folder / state.folder)
+    for readable in states:
+        damaged.pop(folder / readable.folder)
     while (state := agreed(states[-1] if states else None, world)) is not None:
         fault = _fault(folder / state.folder, state, world)
         (found,) = world.most(bool(fault))

@@ -105,3 +105,14 @@ def test_what_is_no_run_is_named(tmp_path: Path) -> None:
     writer.progress.write_text("no row\n")
     with pytest.raises(ArtifactError, match="no row"):
         TrainingLog.open(tmp_path / "run")
+
+
+def test_a_step_whose_loss_was_no_number_is_no_point(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "run")
+    writer.log(1)
+    with open(writer.progress, "a") as out:
+        out.write('{"step": 2, "tokens": 16, "loss": null}\n')
+    writer.log(3)
+    log = TrainingLog.open(tmp_path / "run")
+    assert [step for step, _ in log.points("loss")] == [1, 3]
+    assert log.step == 3

@@ -103,7 +103,7 @@ def test_shorter_rows_hold_the_same_tokens_and_targets() -> None:
     assert short.ids_BT.shape == (6, 4)
     assert torch.equal(short.ids_BT.flatten(), rows.ids_BT.flatten())
     assert torch.equal(short.labels_BT.flatten(), rows.labels_BT.flatten())
-    assert (short.units, short.tokens) == (rows.units, rows.tokens) == (16, 24)
+    assert (short.units, short.tokens) == (rows.units, rows.tokens) == (16, 16)
     assert torch.equal(cut.at(1)[0].ids_BT, whole.at(1)[0].ids_BT)
 
 
@@ -139,6 +139,8 @@ def test_stretches_follow_their_rows_and_end_where_rows_end() -> None:
         ({"batch": [(5, 24), (2, 36)]}, "list changes in the order"),
         ({"batch": [({"epochs": 2}, 24), ({"tokens": 12}, 36)]}, "list changes in the order"),
         ({"sequence": [(0, 5)]}, "rows of 5 tokens do not divide loop.sequence 12"),
+        ({"batch": [(5, 11)]}, r"loop\.batch_schedule: a batch of 11 tokens has no row of 12"),
+        ({"tokens": 11}, r"loop\.batch_tokens: a batch of 11 tokens has no row of 12"),
         ({"sequence": [(0, 24)]}, "rows of 24 tokens do not divide"),
         ({"world": World(0, 4)}, "2 rows cannot be shared equally by 4 .*batch_tokens=48"),
     ],

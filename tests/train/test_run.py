@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,18 @@ def test_a_kill_after_the_last_step_loses_no_state_and_the_rhythm_of_saving_is_f
     launches = (killed / "journal" / "launches.jsonl").read_text().splitlines()
     assert '"step":20' in launches[-1], "no step was taken again"
     assert not (killed / "resume").exists()
+
+
+def test_changed_ids_and_spread_experts_of_a_dense_model_are_refused(
+    tokens: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"parallel\.experts=2: the model has no experts"):
+        run(config(tokens, parallel={"experts": 2}), tmp_path / "dense")
+    changed = tmp_path / "changed"
+    shutil.copytree(tokens["tokens"], changed)
+    file = next((changed / "shards").iterdir())
+    content = file.read_bytes()
+    file.write_bytes(content[:4] + content[2:4] + content[6:])
+    with pytest.raises(ArtifactError, match="changed since it was made"):
+        run(config({**tokens, "tokens": changed}), tmp_path / "run")
+    run(config({**tokens, "tokens": changed}, data={"verify": False}), tmp_path / "run")

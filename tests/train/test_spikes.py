@@ -58,3 +58,13 @@ def test_the_start_of_a_run_is_no_step() -> None:
 
 def test_no_spread_is_no_score() -> None:
     assert sigmas_above(5.0, torch.full((4,), 2.0)) == 0.0
+
+
+def test_what_is_no_number_does_not_enter_the_window() -> None:
+    seen, spared = SpikeMeter(8, 6.0), SpikeMeter(8, 6.0)
+    for step, loss in enumerate(np.random.default_rng(3).normal(3.0, 0.1, 20)):
+        assert seen.score(at(step, loss)) == spared.score(at(step, loss))
+        if step == 10:
+            assert seen.score(at(step, float("nan"))) == {}
+            assert seen.score(at(step, 3.0, float("inf"))) == {}
+    assert "spike/loss" in seen.score(at(21, 3.0))
