@@ -31,6 +31,8 @@ class Share:
 
     places: int | None
     shares: tuple[float, ...]
+    goes_on: bool = False
+    """Whether what rounding left of the places before is made up for here: a step of a ramp."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,19 @@ def legs_of(plan: Iterable[Share], most: Sequence[float]) -> tuple[Leg, ...]:
         place += times * sum(quotas)
         before = tuple(b + times * q for b, q in zip(before, quotas))
 
+    owed = [0.0] * len(most)
     for stage in plan:
+        shares, since = stage.shares, before
+        if stage.goes_on and stage.places:
+            total = math.fsum(shares)
+            exact = [stage.places * s / total for s in shares]
+            # a place at most: more was left by a part that ended, or by rounding of many blocks
+            shares = tuple(max(e + min(max(o, -1), 1), 0.0) for e, o in zip(exact, owed))
         room: float = math.inf if stage.places is None else stage.places
         while room > 0:
             left = [most[i] - before[i] for i in range(len(most))]
             size = int(min(BLOCK, room))
-            quotas = capped(stage.shares, size, left)
+            quotas = capped(shares, size, left)
             if not any(quotas):
                 return tuple(legs)
             bounds = [left[i] // q for i, q in enumerate(quotas) if q and left[i] < math.inf]
@@ -117,6 +126,8 @@ def legs_of(plan: Iterable[Share], most: Sequence[float]) -> tuple[Leg, ...]:
             times = int(min(bounds)) if sum(quotas) == size else 1
             add(times, quotas)
             room -= times * sum(quotas)
+        given = [b - s for b, s in zip(before, since)]
+        owed = [w - g for w, g in zip(shares, given)] if stage.goes_on else [0.0] * len(most)
     return tuple(legs)
 
 

@@ -240,4 +240,5 @@ def _ramped(places: int, since: list[float], to: list[float]) -> Iterator[Share]
     for step in range(RAMP_STEPS):
         size = places * (step + 1) // RAMP_STEPS - places * step // RAMP_STEPS
         way = (step + 0.5) / RAMP_STEPS
-        yield Share(size, tuple(a + (b - a) * way for a, b in zip(since, to)))
+        shares = tuple(a + (b - a) * way for a, b in zip(since, to))
+        yield Share(size, shares, goes_on=True)

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from olmeda.artifacts.tokenset import TokenSet
-from olmeda.base.files import digest_value
+from olmeda.base.files import digest_bytes, digest_value
 from olmeda.tokens.allotment import Allotment
 from olmeda.tokens.heldout import IGNORED
 from olmeda.tokens.instances import SPANS, Instances
@@ -72,8 +72,7 @@ class TokenLoader:
     def order_digest(self) -> str:
         """The identity of the whole order: tokens, packing, mixture, seed, way of shuffling."""
         told = [
-            [p.name, p.key, p.packing.identity, *map(int, _documents(p.packing.stream))]
-            for p in self.parts
+            [p.name, p.key, p.packing.identity, *_documents(p.packing.stream)] for p in self.parts
         ]
         legs = None
         if self.allotment is not None:
@@ -155,8 +154,8 @@ class TokenLoader:
         return tuple(both[both > 0].tolist())
 
 
-def _documents(stream: TokenStream) -> Sequence[int]:
-    """What tells which documents a stream has: none for all, else how many and their sum."""
+def _documents(stream: TokenStream) -> list[str]:
+    """The digest of which documents a stream has; none for all."""
     if stream.chosen is None:
-        return ()
-    return (len(stream.chosen), stream.tokens)
+        return []
+    return [digest_bytes(np.ascontiguousarray(stream.chosen, "<i8").tobytes())]

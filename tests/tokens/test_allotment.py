@@ -88,3 +88,12 @@ def test_a_long_run_is_a_short_list() -> None:
     part_P, nth_P = allotment.draws(places)
     for place, part, nth in zip(places, part_P.tolist(), nth_P):
         assert allotment.places_of(part, np.array([nth])) == place
+
+
+def test_a_ramp_in_short_steps_keeps_small_shares() -> None:
+    steps = [0.03 + 0.03 * (n + 0.5) / 32 for n in range(32)]
+    plan = [Share(10, (1 - s, s), goes_on=True) for s in steps] + [Share(None, (0.94, 0.06))]
+    allotment = Allotment(legs_of(plan, [math.inf, math.inf]), 1)
+    part_P, _ = allotment.draws(np.arange(320))
+    found = np.cumsum(part_P == 1)[9::10]
+    assert np.abs(found - np.cumsum(10 * np.array(steps))).max() < 1
