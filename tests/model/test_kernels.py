@@ -10,6 +10,7 @@ from olmeda.model.experts.activation import SwiGLU
 from olmeda.model.kernels import threads
 from olmeda.model.kernels.eligible import vectorises
 from olmeda.model.kernels.head_loss import label_logprobs, summed_nll
+from olmeda.model.kernels.large_pages import LEAST, on_large_pages
 from olmeda.model.kernels.rms_norm import rms_norm
 from olmeda.model.kernels.swiglu import gated_product, swiglu
 from olmeda.model.rope import rotate
@@ -146,3 +147,10 @@ def test_gradients_of_gradients_are_refused_and_not_wrong() -> None:
         (slope,) = torch.autograd.grad(made.square().sum(), x, create_graph=True)
         with pytest.raises(RuntimeError, match="once_differentiable"):
             slope.square().sum().backward()
+
+
+def test_a_tensor_on_large_pages_is_itself_and_holds_what_is_written() -> None:
+    unset = torch.empty(LEAST // 4 + 5)
+    found = on_large_pages(unset)
+    assert found is unset
+    assert float(found.fill_(2.0).sum(dtype=torch.float64)) == 2 * len(unset)

@@ -21,6 +21,7 @@ from torch.nn.functional import grouped_mm
 
 from olmeda.model.experts.activation import Activation
 from olmeda.model.experts.visits import Visits
+from olmeda.model.kernels.large_pages import on_large_pages
 
 ROWS = 1024
 """Visits of an expert treated at once, at most; 256 and 512 measured slower at width 256."""
@@ -116,7 +117,8 @@ class _Experts(torch.autograd.Function):
         x_ND, weight_M, into_EGD, down_EDF, token_M, *kept = ctx.saved_tensors
         grad_ND = grad_ND.contiguous()
         grad_x_ND, grad_weight_M = torch.zeros_like(x_ND), torch.empty_like(weight_M)
-        grad_into_EGD, grad_down_EDF = torch.empty_like(into_EGD), torch.empty_like(down_EDF)
+        grad_into_EGD = on_large_pages(torch.empty_like(into_EGD))
+        grad_down_EDF = on_large_pages(torch.empty_like(down_EDF))
         into, down = into_EGD.unbind(0), down_EDF.unbind(0)
         grad_into, grad_down = grad_into_EGD.unbind(0), grad_down_EDF.unbind(0)
         for expert, load in enumerate(ctx.loads):
