@@ -25,7 +25,7 @@ def gradient_norms(model: nn.Module, world: World = ALONE) -> Mapping[str, Any]:
     has_one = [float(p.grad is not None) for p in held.values()]
     totals = world.total(*shares, *has_one)
     norms = zip(held, totals[: len(held)], totals[len(held) :], strict=True)
-    return {"grad_norms": {_plain(name): math.sqrt(square) for name, square, has in norms if has}}
+    return {"grad_norms": {name: math.sqrt(square) for name, square, has in norms if has}}
 
 
 def _square(grad: Tensor | None) -> Tensor:
@@ -41,8 +41,3 @@ def _copies(model: nn.Module, world: World, names: list[str]) -> list[int]:
     meshes = spread_meshes(model)
     rest = 1 if is_sharded(model) else world.size
     return [meshes[name].shape[0] if name in meshes else rest for name in names]
-
-
-def _plain(name: str) -> str:
-    """The name in the plain model: compiling and wrapping put words before it."""
-    return name.replace("_orig_mod.", "").removeprefix("module.")
