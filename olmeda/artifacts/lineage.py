@@ -27,10 +27,11 @@ from olmeda.artifacts.unfinished import (
     described,
     give_way,
     is_untouched,
+    note_refusal,
     plan_in,
 )
 from olmeda.base.config import Config
-from olmeda.base.errors import FULL, ArtifactError, InputError, ResourceError
+from olmeda.base.errors import FULL, ArtifactError, ConfigError, InputError, ResourceError
 from olmeda.base.files import (
     digest_file,
     digest_tree,
@@ -305,6 +306,8 @@ def record(
         except BaseException as problem:
             if not resumable or is_untouched(making):
                 remove_tree(making)
+            elif isinstance(problem, (ConfigError, InputError)):
+                note_refusal(making)
             if isinstance(problem, OSError) and problem.errno in FULL:
                 kept = f"; what was made so far lies in {making}" if resumable else ""
                 raise ResourceError(

@@ -18,8 +18,9 @@ from olmeda.base.log import say
 PLAN = Path("journal", "plan.json")
 RESUME = "resume"
 """The folder of states to go on from: no content, and gone when the artifact is finished."""
-WORK = (f"{RESUME}/*/state.json", "journal/shards/*/*.json", "journal/done/*.json")
-"""What work to go on with leaves: saved states, finished shards, systems that have answered."""
+STATES = f"{RESUME}/*/state.json"
+PARTS = ("journal/shards/*/*.json", "journal/done/*.json")
+"""What work to go on with leaves besides states: finished shards, systems that have answered."""
 SHOWN = 5
 
 
@@ -39,8 +40,19 @@ def plan_in(making: Path) -> dict[str, Any]:
 
 
 def holds_work(making: Path) -> bool:
-    """Whether an interrupted run left there what it could go on from."""
-    return any(next(making.glob(sign), None) is not None for sign in WORK)
+    """Whether an interrupted run left there what it could go on from.
+
+    Parts that a run finished before its own settings or inputs ended it are none: nobody can go
+    on with those settings. Saved states always are.
+    """
+    signs = [STATES] if plan_in(making).get("refused") else [STATES, *PARTS]
+    return any(next(making.glob(sign), None) is not None for sign in signs)
+
+
+def note_refusal(making: Path) -> None:
+    """Note that the settings or inputs of this run cannot be used."""
+    if making.is_dir():
+        write_json(making / PLAN, {**plan_in(making), "refused": True})
 
 
 def is_untouched(making: Path) -> bool:
