@@ -126,12 +126,13 @@ def test_a_process_that_hangs_is_given_up_after_the_time_that_was_set(
     os.kill(workers(running)[1], signal.SIGSTOP)
     began = time.monotonic()
     try:
-        wait = 25.0
-        while not (tmp_path / "told").exists() and time.monotonic() - began < wait:
+        told = ""
+        while time.monotonic() - began < 120.0:  # a busy machine takes its time to notice
             line = running.stdout.readline()
-            if "lost another one" in line:
-                (tmp_path / "told").touch()
-        assert (tmp_path / "told").exists()
+            told += line
+            if not line or "lost another one" in line:
+                break
+        assert "lost another one" in told
     finally:
         kill_all(running)
 
