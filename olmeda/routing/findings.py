@@ -7,7 +7,7 @@ Shapes: ``N`` tokens, ``L`` layers with experts, ``K`` chosen, ``E`` experts, ``
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,10 @@ import numpy as np
 from olmeda.routing import measures
 from olmeda.routing.bootstrap import LinearisedRatio, ratio_interval
 from olmeda.routing.paths import (
+    followed,
     independent,
     information_interval,
     shared_information,
-    transitions,
 )
 from olmeda.routing.routes import Routes
 from olmeda.routing.vocabulary import Vocabulary, mean_interval, shuffled, vocabulary
@@ -165,16 +165,20 @@ def _by_source(
     return np.stack([low for low, _ in held]), np.stack([high for _, high in held])
 
 
+def _by_document(routes: Routes, documents: int) -> Iterator[np.ndarray]:
+    """The choices ``[n, L, K]`` of one document after the other."""
+    edges = np.searchsorted(routes.document_N, np.arange(documents + 1))
+    for begin, end in itertools.pairwise(edges.tolist()):
+        yield routes.chosen_NLK[begin:end]
+
+
 def _pairs(
     routes: Routes, documents: int, level: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Co-activation ``[L, E, E]`` with its limits, document by document."""
-    ratio, edges = LinearisedRatio(), np.searchsorted(routes.document_N, np.arange(documents + 1))
-    for begin, end in itertools.pairwise(edges.tolist()):
-        part = routes.chosen_NLK[begin:end]
-        tokens_LE = measures.visits(part, routes.experts)
-        shares = measures.coactivation(part, routes.experts)
-        ratio.add(shares * tokens_LE[:, :, None], tokens_LE[:, :, None])
+    ratio, experts = LinearisedRatio(), routes.experts
+    for part in _by_document(routes, documents):
+        ratio.add(measures.together(part, experts), measures.visits(part, experts)[:, :, None])
     return ratio.interval(level)
 
 
@@ -197,11 +201,9 @@ def _specialised(routes: Routes, sampling: Sampling) -> list[tuple[str, Speciali
 def _path(routes: Routes, documents: int, first: int, second: int, sampling: Sampling) -> Path:
     chosen, experts = routes.chosen_NLK, routes.experts
     ratio = LinearisedRatio()
-    edges = np.searchsorted(routes.document_N, np.arange(documents + 1))
-    for begin, end in itertools.pairwise(edges.tolist()):
-        part = chosen[begin:end]
+    for part in _by_document(routes, documents):
         from_E1 = measures.visits(part[:, [first]], experts)[0][:, None]
-        ratio.add(transitions(part, experts, first, second) * from_E1, from_E1)
+        ratio.add(followed(part, experts, first, second), from_E1)
     share, low, high = ratio.interval(sampling.level)
     dealt = chosen.copy()
     dealt[:, second] = shuffled(chosen[:, [second]], sampling.seed)[:, 0]

@@ -43,14 +43,10 @@ def evenness(share_LE: np.ndarray) -> np.ndarray:
     return np.asarray(-(share_LE * logs).sum(1) / np.log(share_LE.shape[1]))
 
 
-def coactivation(
+def together(
     chosen_NLK: np.ndarray, experts: int, *, adjacent_ranks_only: bool = False
 ) -> np.ndarray:
-    """Of the tokens that chose expert i (second axis), the share that chose j too, ``[L, E, E]``.
-
-    The diagonal, and rows of experts that nobody chose, are 0. Chance is ``coactivation_chance``.
-    ``adjacent_ranks_only`` counts pairs as the published script does, for comparison.
-    """
+    """Tokens that chose both of two experts, ``[L, E, E]`` int64; the diagonal is 0."""
     _, layers, chosen = chosen_NLK.shape
     base_L = np.arange(layers) * experts * experts
     counted = np.zeros(layers * experts * experts, np.int64)
@@ -61,7 +57,18 @@ def coactivation(
             cells = cells + chosen_NLK[..., second]
             counted += np.bincount(cells.ravel(), minlength=len(counted))
     pairs = counted.reshape(layers, experts, experts)
-    pairs = pairs + pairs.transpose(0, 2, 1)
+    return np.asarray(pairs + pairs.transpose(0, 2, 1))
+
+
+def coactivation(
+    chosen_NLK: np.ndarray, experts: int, *, adjacent_ranks_only: bool = False
+) -> np.ndarray:
+    """Of the tokens that chose expert i (second axis), the share that chose j too, ``[L, E, E]``.
+
+    The diagonal, and rows of experts that nobody chose, are 0. Chance is ``coactivation_chance``.
+    ``adjacent_ranks_only`` counts pairs as the published script does, for comparison.
+    """
+    pairs = together(chosen_NLK, experts, adjacent_ranks_only=adjacent_ranks_only)
     tokens = visits(chosen_NLK, experts)[:, :, None]
     shares = np.divide(pairs, tokens, where=tokens > 0, out=np.zeros(pairs.shape))
     return np.asarray(shares)

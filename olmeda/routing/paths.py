@@ -13,6 +13,20 @@ import numpy as np
 from olmeda.routing.measures import visits
 
 
+def followed(
+    chosen_NLK: np.ndarray, experts: int, first: int, second: int, *, equal_ranks_only: bool = False
+) -> np.ndarray:
+    """Tokens that chose i in layer ``first`` and j in layer ``second``, ``[E, E]`` int64."""
+    chosen = chosen_NLK.shape[2]
+    counted = np.zeros(experts * experts, np.int64)
+    for here in range(chosen):
+        for there in [here] if equal_ranks_only else range(chosen):
+            cells = chosen_NLK[:, first, here].astype(np.int64) * experts
+            cells += chosen_NLK[:, second, there]
+            counted += np.bincount(cells, minlength=len(counted))
+    return counted.reshape(experts, experts)
+
+
 def transitions(
     chosen_NLK: np.ndarray, experts: int, first: int, second: int, *, equal_ranks_only: bool = False
 ) -> np.ndarray:
@@ -22,15 +36,8 @@ def transitions(
     row would be ``visits / tokens`` of the second layer. ``equal_ranks_only`` counts pairs as the
     published script does (rows then sum to 1).
     """
-    chosen = chosen_NLK.shape[2]
-    counted = np.zeros(experts * experts, np.int64)
-    for here in range(chosen):
-        for there in [here] if equal_ranks_only else range(chosen):
-            cells = chosen_NLK[:, first, here].astype(np.int64) * experts
-            cells += chosen_NLK[:, second, there]
-            counted += np.bincount(cells, minlength=len(counted))
+    pairs = followed(chosen_NLK, experts, first, second, equal_ranks_only=equal_ranks_only)
     from_E1 = visits(chosen_NLK[:, [first]], experts)[0][:, None]
-    pairs = counted.reshape(experts, experts)
     return np.asarray(np.divide(pairs, from_E1, where=from_E1 > 0, out=np.zeros(pairs.shape)))
 
 

@@ -25,11 +25,6 @@ class Weights:
     matrices: int
     """What Muon takes: matrices inside the blocks."""
 
-    @property
-    def largest_block(self) -> int:
-        """Numbers of the largest layer."""
-        return max(self.blocks)
-
 
 def count_weights(config: ModelConfig) -> Weights:
     """Build the model on the meta device and count."""
