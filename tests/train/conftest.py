@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from pydoc_data.topics import topics
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from olmeda.artifacts.lineage import Plan, record
 from olmeda.base.config import Config
 from olmeda.tokens.encode import EncodeConfig, encode
 from olmeda.tokens.train import TrainConfig, train
+from olmeda.train.batches import InstanceBatches
 
 
 class Named(Config, frozen=True):
@@ -53,3 +55,15 @@ MODELS = {
     "dense": SHAPE,
     "moe": {**SHAPE, "norm_place": "before", "experts": {"count": 4, "chosen": 2}},
 }
+
+
+def at_step(step: int, do: Any) -> Any:
+    """``InstanceBatches.at`` that does something before it gives the batch of one step."""
+    plain = InstanceBatches.at
+
+    def at(self: InstanceBatches, number: int) -> Any:
+        if number == step:
+            do()
+        return plain(self, number)
+
+    return at

@@ -19,7 +19,7 @@ from olmeda.train.batches import InstanceBatches
 from olmeda.train.checkpoints import kept_folder
 from olmeda.train.loop import Diverged
 from olmeda.train.run import RunConfig, run
-from train.conftest import MODELS
+from train.conftest import MODELS, at_step
 
 
 def config(tokens: dict[str, Path], **changes: Any) -> RunConfig:
@@ -27,18 +27,6 @@ def config(tokens: dict[str, Path], **changes: Any) -> RunConfig:
             "save_every": 5, "warmup": 2, **changes.pop("loop", {})}  # fmt: skip
     values = {"tokens": tokens["tokens"], "model": MODELS["dense"], "loop": loop, "seed": 3}
     return RunConfig.model_validate({**values, **changes})
-
-
-def at_step(step: int, do: Any) -> Any:
-    """``InstanceBatches.at`` that does something before it gives the batch of one step."""
-    plain = InstanceBatches.at
-
-    def at(self: InstanceBatches, number: int) -> Any:
-        if number == step:
-            do()
-        return plain(self, number)
-
-    return at
 
 
 @pytest.fixture

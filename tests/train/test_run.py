@@ -17,7 +17,7 @@ from olmeda.train import run as module
 from olmeda.train.batches import InstanceBatches
 from olmeda.train.loop import Diverged
 from olmeda.train.run import RunConfig, run
-from train.conftest import MODELS, SHAPE
+from train.conftest import MODELS, SHAPE, at_step
 
 LOOP = {"steps": 20, "batch_tokens": 128, "micro_tokens": 64, "sequence": 32, "lr": 0.01,
         "save_every": 10, "warmup": 2}  # fmt: skip
@@ -28,18 +28,6 @@ def config(tokens: dict[str, Path], shape: str = "dense", **changes: Any) -> Run
     values = {**tokens, "model": MODELS[shape], "loop": loop, "seed": 3,
               "probe": {"every": 8, "tokens": 200}, **changes}  # fmt: skip
     return RunConfig.model_validate(values)
-
-
-def at_step(step: int, do: Any) -> Any:
-    """``InstanceBatches.at`` that does something before it gives the batch of one step."""
-    plain = InstanceBatches.at
-
-    def at(self: InstanceBatches, number: int) -> Any:
-        if number == step:
-            do()
-        return plain(self, number)
-
-    return at
 
 
 def interrupt() -> None:
